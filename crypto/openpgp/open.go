@@ -1,0 +1,226 @@
+package openpgp
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp/clearsign"
+	pgperrors "github.com/ProtonMail/go-crypto/openpgp/errors"
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	pgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+)
+
+// Limits bound what opening may cost, in bytes. Zero means the default.
+type Limits struct {
+	Message   int64 // of the message as it came; 64 MiB
+	Plaintext int64 // of what comes out; 64 MiB
+}
+
+const defaultLimit = 64 << 20
+
+func (l Limits) plaintext() int64 {
+	if l.Plaintext > 0 {
+		return l.Plaintext
+	}
+	return defaultLimit
+}
+
+func (l Limits) message() int64 {
+	if l.Message > 0 {
+		return l.Message
+	}
+	return defaultLimit
+}
+
+// Opened is a message after opening. Encrypted is true only if it was: a
+// message that was merely signed or wrapped opens as well.
+type Opened struct {
+	Plaintext  []byte
+	Encrypted  bool
+	Text       bool // the sender called it text
+	Filename   string
+	Format     Format // of the encryption; 0 where there was none
+	Signature  Signature
+	Signatures []Signature // all of them; Signature is the best
+}
+
+// OpenError says why a message could not be opened. Its words tell nothing
+// about the content and may be logged.
+type OpenError struct {
+	Reason     string // not-openpgp, no-key, no-integrity, corrupt, too-large
+	Recipients []uint64
+	Err        error
+}
+
+func (e *OpenError) Error() string {
+	switch e.Reason {
+	case "no-key":
+		return fmt.Sprintf("encrypted to other keys than ours (%s)", hexIDs(e.Recipients))
+	case "no-integrity":
+		return "encrypted without integrity protection; such messages are never opened"
+	case "too-large":
+		return "larger than the limit once opened"
+	case "not-openpgp":
+		return "no OpenPGP message"
+	}
+	return "damaged on the way"
+}
+
+func hexIDs(ids []uint64) string {
+	var out []string
+	for _, id := range ids {
+		out = append(out, fmt.Sprintf("%016X", id))
+	}
+	return strings.Join(out, " ")
+}
+
+// Open decrypts and verifies a message: armored (whatever mail did to the
+// armor) or binary; encrypted, signed, cleartext-signed or neither. keys may
+// decrypt, certs finds certificates to verify with, at is the time of the
+// verdict.
+//
+// A failure is an *OpenError. A message that opens under a bad or missing
+// signature is no failure: see Opened.Signature.
+func Open(message []byte, keys []*SecretKey, certs Lookup, at time.Time, lim Limits) (*Opened, error) {
+	if int64(len(message)) > lim.message() {
+		return nil, &OpenError{Reason: "too-large"}
+	}
+	if bytes.Contains(message, []byte("-----BEGIN PGP SIGNED MESSAGE-----")) {
+		if block, _ := clearsign.Decode(message); block != nil {
+			return openCleartext(block, certs, at)
+		}
+	}
+	packets := message
+	if blocks := dearmorAll(message, string(ArmorMessage)); len(blocks) > 0 {
+		packets = blocks[0]
+	}
+	return openPackets(packets, keys, certs, at, lim)
+}
+
+func openPackets(packets []byte, keys []*SecretKey, certs Lookup, at time.Time, lim Limits) (*Opened, error) {
+	format, recipients, err := survey(packets)
+	if err != nil {
+		return nil, err
+	}
+	ring := newRing(keys, certs)
+	defer ring.release()
+	config := policy(at)
+	most := lim.plaintext() + 1
+	config.MaxDecompressedMessageSize = &most
+	md, err := pgp.ReadMessage(bytes.NewReader(packets), ring, nil, config)
+	if err != nil {
+		return nil, openError(err, recipients)
+	}
+	body, err := io.ReadAll(io.LimitReader(md.UnverifiedBody, most))
+	if err != nil {
+		return nil, openError(err, recipients)
+	}
+	if int64(len(body)) == most {
+		return nil, &OpenError{Reason: "too-large"}
+	}
+	o := &Opened{Plaintext: body, Encrypted: md.IsEncrypted}
+	if o.Encrypted {
+		o.Format = format
+	}
+	if md.LiteralData != nil {
+		o.Text, o.Filename = !md.LiteralData.IsBinary, md.LiteralData.FileName
+	}
+	o.Signatures = verdicts(md, ring, at)
+	o.Signature = best(o.Signatures)
+	return o, nil
+}
+
+// survey reads the outer packets: the format, whom the message is encrypted to,
+// and that nothing without integrity protection comes near the library.
+func survey(packets []byte) (Format, []uint64, error) {
+	format, recipients := Format(0), []uint64(nil)
+	reader := packet.NewOpaqueReader(bytes.NewReader(packets))
+	for {
+		p, err := reader.Next()
+		if err != nil && !(p != nil && errors.Is(err, io.ErrUnexpectedEOF)) {
+			if format == 0 && len(recipients) == 0 {
+				return 0, nil, &OpenError{Reason: "not-openpgp", Err: err}
+			}
+			return format, recipients, nil
+		}
+		switch p.Tag {
+		case 1:
+			recipients = append(recipients, recipientOf(p.Contents))
+		case 3, 10, 21:
+		case 9, 20:
+			return 0, nil, &OpenError{Reason: "no-integrity"}
+		case 18:
+			if len(p.Contents) > 0 && p.Contents[0] == 2 {
+				return SEIPDv2, recipients, nil
+			}
+			return SEIPDv1, recipients, nil
+		case 2, 4, 8, 11:
+			return 0, recipients, nil
+		default:
+			return 0, nil, &OpenError{Reason: "not-openpgp"}
+		}
+	}
+}
+
+// recipientOf is the key id of an encrypted session key packet (RFC 9580,
+// section 5.1); 0 is hidden.
+func recipientOf(body []byte) uint64 {
+	if len(body) >= 9 && body[0] == 3 {
+		return bigEndian(body[1:9])
+	}
+	if len(body) < 3 || body[0] != 6 || int(body[1]) > len(body)-2 {
+		return 0
+	}
+	switch fp := body[3 : 2+max(1, int(body[1]))]; len(fp) {
+	case 32:
+		return bigEndian(fp[:8])
+	case 20:
+		return bigEndian(fp[12:])
+	}
+	return 0
+}
+
+func bigEndian(b []byte) (n uint64) {
+	for _, c := range b {
+		n = n<<8 | uint64(c)
+	}
+	return n
+}
+
+// Recipients returns the key ids that a message is encrypted to; 0 stands for a
+// hidden one. For diagnosis.
+func Recipients(message []byte) []uint64 {
+	if packets, err := Dearmor(message); err == nil {
+		message = packets
+	}
+	_, recipients, _ := survey(message)
+	return recipients
+}
+
+func openError(err error, recipients []uint64) *OpenError {
+	reason := "corrupt"
+	switch {
+	case errors.Is(err, pgperrors.ErrKeyIncorrect):
+		reason = "no-key"
+	case errors.Is(err, pgperrors.ErrMessageTooLarge):
+		reason = "too-large"
+	case errors.Is(err, pgperrors.ErrMDCMissing):
+		reason = "no-integrity"
+	}
+	return &OpenError{Reason: reason, Recipients: recipients, Err: err}
+}
+
+// openCleartext opens a cleartext-signed message (RFC 9580, section 7): its
+// text is what was signed.
+func openCleartext(block *clearsign.Block, certs Lookup, at time.Time) (*Opened, error) {
+	sig, err := io.ReadAll(io.LimitReader(block.ArmoredSignature.Body, certificateLimit))
+	if err != nil {
+		return nil, &OpenError{Reason: "corrupt", Err: err}
+	}
+	s := VerifyDetached(block.Bytes, sig, certs, at)
+	return &Opened{Plaintext: block.Plaintext, Text: true, Signature: s, Signatures: []Signature{s}}, nil
+}

@@ -1,0 +1,246 @@
+package openpgp
+
+import (
+	"bytes"
+	"crypto"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	pgperrors "github.com/ProtonMail/go-crypto/openpgp/errors"
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	pgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+)
+
+// Lookup finds the certificates that hold a key, by key id and, where the
+// signature names it, fingerprint ("" else). It may return none.
+type Lookup func(keyID uint64, fp Fingerprint) []*Certificate
+
+// Verdict is what a signature proves.
+type Verdict string
+
+// The verdicts. Only Good proves anything.
+const (
+	Good       Verdict = "good"
+	Bad        Verdict = "bad"
+	UnknownKey Verdict = "unknown-key"
+	ExpiredKey Verdict = "expired-key"
+	RevokedKey Verdict = "revoked-key"
+	Weak       Verdict = "weak"
+	None       Verdict = "none"
+)
+
+// Signature is a verdict with its evidence.
+type Signature struct {
+	Verdict     Verdict
+	Fingerprint Fingerprint // of the signer's primary key; of an unknown signer what the signature says, maybe only a key id
+	Made        time.Time
+	Detail      string
+}
+
+// best picks the signature that speaks for a message: a good one if there is
+// one, else the one that proves the most wrong, so that a bad signature is never
+// hidden behind an unknown one.
+func best(all []Signature) Signature {
+	order := []Verdict{Good, Bad, RevokedKey, ExpiredKey, Weak, UnknownKey}
+	for _, v := range order {
+		if i := slices.IndexFunc(all, func(s Signature) bool { return s.Verdict == v }); i >= 0 {
+			return all[i]
+		}
+	}
+	return Signature{Verdict: None}
+}
+
+// verdicts is the one function that interprets what the library says of a
+// message's signatures. The body must have been read to its end. The library's
+// IsVerified means only that it looked.
+func verdicts(md *pgp.MessageDetails, ring *ring, at time.Time) []Signature {
+	if !md.IsSigned {
+		return nil
+	}
+	var out []Signature
+	for _, c := range md.SignatureCandidates {
+		s := Signature{Fingerprint: issuer(c), Verdict: Bad}
+		if c.CorrespondingSig != nil {
+			s.Made = c.CorrespondingSig.CreationTime
+		}
+		signer := ring.signer(c)
+		if signer != nil {
+			s.Fingerprint = fingerprintOf(signer.PrimaryKey)
+		}
+		s.Verdict, s.Detail = judge(md, c, signer, at)
+		out = append(out, s)
+	}
+	if len(out) == 0 {
+		out = append(out, Signature{Verdict: Bad, Detail: "the signature can't be read"})
+	}
+	return out
+}
+
+func judge(md *pgp.MessageDetails, c *pgp.SignatureCandidate, signer *pgp.Entity, at time.Time) (Verdict, string) {
+	err := c.SignatureError
+	switch {
+	case signer == nil:
+		return UnknownKey, "no such certificate is registered"
+	case weakHash(c.HashAlgorithm):
+		return Weak, fmt.Sprintf("signed with %s", c.HashAlgorithm)
+	case err == nil && (c.SignedBy == nil || !md.IsVerified || c.CorrespondingSig == nil):
+		return Bad, "not verified"
+	case err == nil && signer.Revoked(at):
+		return RevokedKey, "the certificate is revoked"
+	case err == nil && c.CorrespondingSig.CreationTime.After(at.Add(clockSkew)):
+		return Bad, "signed in the future"
+	case err == nil:
+		return Good, ""
+	case errors.Is(err, pgperrors.ErrUnknownIssuer):
+		return UnknownKey, "no such certificate is registered"
+	case errors.Is(err, pgperrors.ErrKeyRevoked):
+		return RevokedKey, "the certificate is revoked"
+	case errors.Is(err, pgperrors.ErrKeyExpired):
+		return ExpiredKey, "the key had expired when it signed"
+	}
+	var weak pgperrors.WeakAlgorithmError
+	if errors.As(err, &weak) {
+		return Weak, "signed by a key too weak to believe"
+	}
+	return Bad, err.Error()
+}
+
+// clockSkew is how far a signer's clock may be ahead of ours.
+const clockSkew = 24 * time.Hour
+
+func weakHash(h crypto.Hash) bool {
+	return h == crypto.SHA1 || h == crypto.MD5 || h == crypto.RIPEMD160
+}
+
+// issuer is whom an unknown signature names.
+func issuer(c *pgp.SignatureCandidate) Fingerprint {
+	if len(c.IssuerFingerprint) > 0 {
+		return Fingerprint(strings.ToUpper(hex.EncodeToString(c.IssuerFingerprint)))
+	}
+	if c.CorrespondingSig != nil && len(c.CorrespondingSig.IssuerFingerprint) > 0 {
+		return Fingerprint(strings.ToUpper(hex.EncodeToString(c.CorrespondingSig.IssuerFingerprint)))
+	}
+	return Fingerprint(fmt.Sprintf("%016X", c.IssuerKeyId))
+}
+
+// VerifyDetached verifies a detached signature, armored or binary, over data as
+// it is and, since mail rewrites line ends, over data with CRLF.
+func VerifyDetached(data, signature []byte, certs Lookup, at time.Time) Signature {
+	if blocks := dearmorAll(signature, string(ArmorSignature), string(ArmorMessage)); len(blocks) > 0 {
+		signature = blocks[0]
+	}
+	s := verify(data, signature, certs, at)
+	if s.Verdict == Bad && bytes.Contains(data, []byte("\n")) {
+		if canonical := crlf(data); !bytes.Equal(canonical, data) {
+			if c := verify(canonical, signature, certs, at); c.Verdict != Bad {
+				return c
+			}
+		}
+	}
+	return s
+}
+
+func verify(data, signature []byte, certs Lookup, at time.Time) Signature {
+	ring := newRing(nil, certs)
+	defer ring.release()
+	md, err := pgp.VerifyDetachedSignatureReader(ring, bytes.NewReader(data), bytes.NewReader(signature), policy(at))
+	if err != nil {
+		return Signature{Verdict: Bad, Detail: "the signature can't be read"}
+	}
+	var sink [4096]byte
+	for err == nil {
+		_, err = md.UnverifiedBody.Read(sink[:])
+	}
+	md.IsSigned = true
+	return best(verdicts(md, ring, at))
+}
+
+// crlf turns every line end into CRLF.
+func crlf(data []byte) []byte {
+	return bytes.ReplaceAll(bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")), []byte("\n"), []byte("\r\n"))
+}
+
+// ring lends the library one call's keys. The library's entities cache inside
+// and may not be shared, so each call borrows its own copies.
+type ring struct {
+	lookup  Lookup
+	secrets pgp.EntityList
+	back    []func()
+	found   map[uint64][]*pgp.Entity
+}
+
+func newRing(keys []*SecretKey, lookup Lookup) *ring {
+	r := &ring{lookup: lookup, found: map[uint64][]*pgp.Entity{}}
+	for _, k := range keys {
+		e, giveBack := k.borrow()
+		if e != nil {
+			r.secrets = append(r.secrets, e)
+			r.back = append(r.back, giveBack)
+		}
+	}
+	return r
+}
+
+func (r *ring) release() {
+	for _, giveBack := range r.back {
+		giveBack()
+	}
+}
+
+func (r *ring) KeysById(id uint64) []pgp.Key { return r.secrets.KeysById(id) }
+
+// EntitiesById serves both of the library's questions: who may decrypt (0 is a
+// hidden recipient: any of ours), and whose signature it is.
+func (r *ring) EntitiesById(id uint64) []*pgp.Entity {
+	return append(r.secrets.EntitiesById(id), r.signers(id)...)
+}
+
+// signers are the certificates that were looked up: only they can be believed.
+// Our own secret keys are not among them unless they are looked up too.
+func (r *ring) signers(id uint64) []*pgp.Entity {
+	if list, ok := r.found[id]; ok || r.lookup == nil || id == 0 {
+		return list
+	}
+	var list []*pgp.Entity
+	for _, c := range r.lookup(id, "") {
+		if !slices.Contains(c.KeyIDs(), id) {
+			continue
+		}
+		if e, giveBack := c.borrow(); e != nil {
+			list = append(list, e)
+			r.back = append(r.back, giveBack)
+		}
+	}
+	r.found[id] = list
+	return list
+}
+
+// signer is the looked-up certificate that a candidate was verified with, or
+// would be; nil is an unknown signer.
+func (r *ring) signer(c *pgp.SignatureCandidate) *pgp.Entity {
+	list := r.signers(c.IssuerKeyId)
+	for _, e := range list {
+		if c.SignedByEntity != nil && bytes.Equal(e.PrimaryKey.Fingerprint, c.SignedByEntity.PrimaryKey.Fingerprint) {
+			return e
+		}
+	}
+	if c.SignedByEntity == nil && len(list) > 0 {
+		return list[0]
+	}
+	return nil
+}
+
+var _ pgp.KeyRing = (*ring)(nil)
+
+// parseOne reads one entity from packets that we wrote ourselves.
+func parseOne(raw []byte) *pgp.Entity {
+	e, err := pgp.ReadEntity(packet.NewReader(bytes.NewReader(raw)))
+	if err != nil {
+		return nil
+	}
+	return e
+}
