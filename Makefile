@@ -1,0 +1,33 @@
+# Targets for people and for CI. "make test" is what CI runs.
+GO ?= go
+FUZZTIME ?= 30s
+
+.PHONY: help build check test short fuzz bench peers
+
+help: ## what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+build: ## the program, in ./liaison
+	CGO_ENABLED=0 $(GO) build -trimpath -o liaison ./cmd/liaison
+
+check: ## formatting and vet
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
+	$(GO) vet ./...
+
+peers: ## install the programs that the tests talk to, where that is allowed
+	@.ci/peers
+
+test: peers check ## everything, with the race detector
+	$(GO) test -race -timeout 15m ./...
+
+short: ## the quick tests alone
+	$(GO) test -short ./...
+
+fuzz: ## every fuzz target for FUZZTIME
+	@for p in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+	  done; done
+
+bench: ## Go benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...

@@ -1,0 +1,253 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"liaison/crypto/openpgp"
+	"liaison/gateway/entity"
+	"liaison/gateway/form"
+	"liaison/gateway/operation"
+)
+
+// Offers of the same inbound before it is recorded unopened.
+const offersBeforeHolding = 3
+
+// Accept takes an inbound through the flow up to the commit point. A receipt
+// means that a decision was recorded: acknowledge. An error means that nothing
+// was: don't acknowledge, offer again.
+func (g *Gateway) Accept(ctx context.Context, in *Inbound) (*Receipt, error) {
+	count, receipt, err := g.opt.Store.Offer(ctx, in)
+	if err != nil || receipt != nil {
+		return receipt, err
+	}
+	var decide func(Ledger) (*Decision, error)
+	switch {
+	case count >= offersBeforeHolding:
+		decide = always(&Decision{Verdict: Held, Reason: "could not be processed; recorded unopened", Alarm: "a message could not be processed"})
+	case in.Backlog:
+		decide = always(&Decision{Verdict: Noted, Reason: "older than the set-up"})
+	default:
+		if decide, err = g.decide(ctx, in); err != nil {
+			return nil, err
+		}
+	}
+	receipt, err = g.opt.Store.Accept(ctx, in, decide)
+	if err != nil {
+		return nil, fmt.Errorf("record inbound: %w", err)
+	}
+	g.opt.Watch(Event{At: in.Received, What: string(receipt.Verdict), Reference: receipt.Reference, Detail: string(in.Medium)})
+	return receipt, nil
+}
+
+// always decides the same whatever the ledger says.
+func always(d *Decision) func(Ledger) (*Decision, error) {
+	return func(Ledger) (*Decision, error) { return d, nil }
+}
+
+// decide opens and examines an inbound and returns what to record of it.
+func (g *Gateway) decide(ctx context.Context, in *Inbound) (func(Ledger) (*Decision, error), error) {
+	reg, err := g.registry(ctx)
+	if err != nil {
+		return nil, err
+	}
+	x := Examiner{Keys: g.opt.Keys, Registry: reg, Limits: g.opt.Limits, At: g.opt.Now()}
+	var m *Message
+	if in.Medium == ByWebSocket {
+		m = x.Sealed(in.Raw)
+	} else {
+		m = x.Mail(in.Raw)
+	}
+	if reg.err != nil { // the message may be fine: our key store isn't
+		return nil, fmt.Errorf("look up certificates: %w", reg.err)
+	}
+	c := &handling{g: g, ctx: ctx, in: in, m: m, reg: reg, now: g.opt.Now()}
+	return c.route()
+}
+
+// handling is one inbound on its way to a decision.
+type handling struct {
+	g   *Gateway
+	ctx context.Context
+	in  *Inbound
+	m   *Message
+	reg *registry
+	now time.Time
+
+	op        *operation.Operation
+	sender    *operation.Participant
+	assurance Assurance
+}
+
+// route sends each kind of message its way.
+func (h *handling) route() (func(Ledger) (*Decision, error), error) {
+	switch h.m.Kind {
+	case entity.Bounce, entity.Delay, entity.Delivered, entity.ReadReceipt, entity.Feedback, entity.AutoReply:
+		return h.automated()
+	case entity.Unreadable:
+		return h.unreadable()
+	}
+	h.place()
+	switch {
+	case h.in.Medium == ByWebSocket && !h.ofSession():
+		return h.untrusted("the form is not signed by the participant of this session")
+	case h.op == nil && h.m.Proven():
+		return h.untrusted("no operation of this participant goes by that code, or several do and the form names none")
+	case h.op == nil || h.sender == nil:
+		return h.untrusted("sender unknown: " + h.m.Verdict)
+	case h.assurance == PlainChannel:
+		return h.plain()
+	}
+	state := h.reg.state(h.op.Code, h.sender.Code, openpgp.Fingerprint(h.m.Fingerprint))
+	if state != KeyConfirmed {
+		return h.byPolicy(h.op.Policy.Unconfirmed, "the certificate is not confirmed: "+h.m.Fingerprint)
+	}
+	if h.m.Form == nil {
+		return h.letter()
+	}
+	return h.form()
+}
+
+// place finds the operation and the participant that the message belongs to,
+// and on what that rests.
+func (h *handling) place() {
+	named := ""
+	if h.m.Form != nil {
+		named = h.m.Form.Normal().Get("A3")
+	}
+	if h.m.Proven() {
+		h.assurance = Signed
+		if h.in.Session != nil && named == "" {
+			named = string(h.in.Session.Operation)
+		}
+		h.op, h.sender = h.reg.place(openpgp.Fingerprint(h.m.Fingerprint), named)
+		return
+	}
+	if h.in.Medium != ByMail || h.m.Encrypted || h.m.Verdict != string(openpgp.None) {
+		return
+	}
+	h.op, h.sender = h.reg.placeAddress(h.m.From, named)
+	h.assurance = PlainChannel
+}
+
+// ofSession reports whether the message is signed by the session's participant.
+func (h *handling) ofSession() bool {
+	s := h.in.Session
+	return s != nil && h.m.Proven() && h.op != nil && h.sender != nil && s.Participant == h.sender.Code && s.Operation == h.op.Code
+}
+
+// untrusted is what nobody proven sent: nothing of it goes back to anyone.
+func (h *handling) untrusted(reason string) (func(Ledger) (*Decision, error), error) {
+	policy, op := "held", operation.Code("")
+	if h.op != nil {
+		policy, op = h.op.Policy.Unsigned, h.op.Code
+	}
+	if h.in.Medium == ByWebSocket {
+		policy = "rejected"
+	}
+	d := &Decision{Verdict: verdictOf(policy), Operation: op, Reason: reason}
+	d.Audit = append(d.Audit, h.entry(Collection, "message "+string(d.Verdict)+" unproven", ""))
+	return always(d), nil
+}
+
+// byPolicy holds or rejects a message whose key proves less than it should;
+// nothing is answered.
+func (h *handling) byPolicy(policy, reason string) (func(Ledger) (*Decision, error), error) {
+	d := &Decision{Verdict: verdictOf(policy), Operation: h.op.Code, Reason: reason}
+	d.Audit = append(d.Audit, h.entry(Collection, "message "+string(d.Verdict)+" unconfirmed", ""))
+	if d.Verdict != Held || h.m.Form == nil {
+		return always(d), nil
+	}
+	return h.hold(reason, nil, silent), nil
+}
+
+func verdictOf(policy string) Verdict {
+	if policy == "rejected" {
+		return Rejected
+	}
+	return Held
+}
+
+// unreadable is kept whole. A message that was encrypted to somebody else is
+// answered by the fixed template, where that gives nothing away.
+func (h *handling) unreadable() (func(Ledger) (*Decision, error), error) {
+	reason := "unreadable"
+	if len(h.m.Problems) > 0 {
+		reason = fmt.Sprintf("unreadable (code %d)", h.m.Problems[0].Code)
+	}
+	d := &Decision{Verdict: Held, Reason: reason}
+	d.Audit = append(d.Audit, h.entry(Collection, "message held unreadable", ""))
+	if h.in.Medium == ByWebSocket {
+		d.Verdict = Rejected
+		return always(d), nil
+	}
+	return h.template(d)
+}
+
+// letter is a proven message without a form: a reply that confirms a delivery,
+// or words for a person to read.
+func (h *handling) letter() (func(Ledger) (*Decision, error), error) {
+	delivery, err := h.repliesTo()
+	if err != nil {
+		return nil, err
+	}
+	if delivery != nil && len(h.m.Attachments) == 0 && len(h.m.Text) <= shortReply {
+		d := &Decision{Verdict: Noted, Operation: h.op.Code, Sender: h.sender.Code, Reason: "reply confirms a delivery",
+			Evidence: []Evidence{h.confirms(delivery.ID, "signed reply")}}
+		d.Audit = append(d.Audit, h.entry(Collection, "delivery confirmed by reply", delivery.Reference))
+		return always(d), nil
+	}
+	f := form.New("MSG")
+	f.Set("H1", clip(h.m.Text, 2000))
+	h.m.Form = f
+	var evidence []Evidence
+	if delivery != nil {
+		evidence = append(evidence, h.confirms(delivery.ID, "signed reply"))
+	}
+	return h.hold("a letter without a form", evidence, answerHeld), nil
+}
+
+// A reply of at most this many bytes to a delivery is an "OK": longer ones are
+// for a person to read as well.
+const shortReply = 80
+
+func (h *handling) confirms(id DeliveryID, how string) Evidence {
+	state := ConfirmedByPerson
+	if h.in.Medium == ByWebSocket {
+		state = ConfirmedBySystem
+	}
+	return Evidence{Delivery: id, Outcome: Confirmed, State: state, Channel: h.channel(), At: h.now, Detail: how, By: h.m.Fingerprint}
+}
+
+// channel is the kind of channel that the inbound came over.
+func (h *handling) channel() operation.ChannelKind {
+	switch {
+	case h.in.Medium == ByWebSocket:
+		return operation.WebSocket
+	case h.m.Proven():
+		return operation.PGPMail
+	}
+	return operation.Mail
+}
+
+func (h *handling) entry(kind AuditKind, action, reference string) AuditEntry {
+	e := AuditEntry{Kind: kind, At: h.now, Actor: "gateway", Action: action, Reference: reference, Channel: string(h.channel())}
+	if h.op != nil {
+		e.Operation = h.op.Code
+	}
+	if h.sender != nil {
+		e.Actor = string(h.sender.Code)
+	}
+	return e
+}
+
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && s[n]&0xC0 == 0x80 {
+		n--
+	}
+	return s[:n]
+}

@@ -1,0 +1,64 @@
+package gateway
+
+import (
+	"context"
+	"time"
+)
+
+// Released decides what follows when a person releases a held form: it goes to
+// whom it names, under today's policy, and its sender hears of it. who and why
+// go into the audit log.
+func (g *Gateway) Released(ctx context.Context, who, why string, now time.Time) func(Ledger, *Form) (*Decision, error) {
+	return func(l Ledger, f *Form) (*Decision, error) {
+		op, err := g.operation(ctx, f.Operation)
+		if err != nil {
+			return nil, err
+		}
+		if op == nil {
+			return nil, Errorf(Refused, "", "operation %s is not in force", f.Operation)
+		}
+		d := &Decision{Verdict: Accepted, Operation: f.Operation, Sender: f.Sender, Subject: f.ID,
+			Audit: []AuditEntry{{Kind: Alteration, At: now, Actor: who, Action: "form released", Operation: f.Operation, Reference: f.Reference, Justification: why}}}
+		recipients, _ := op.Expand(f.Content.Boxes.All("A7"), g.opt.Code, f.Sender)
+		var deliveries []NewDelivery
+		for _, to := range recipients {
+			nd, _ := g.delivery(op, f, to, now)
+			deliveries = append(deliveries, nd)
+		}
+		d.Forms = []NewForm{{Form: *f, Deliveries: deliveries}}
+		return d, g.tellOutcome(l, d, f, "released", now)
+	}
+}
+
+// Declined decides what follows when a person refuses a held form.
+func (g *Gateway) Declined(ctx context.Context, who, why string, now time.Time) func(Ledger, *Form) (*Decision, error) {
+	return func(l Ledger, f *Form) (*Decision, error) {
+		d := &Decision{Verdict: Rejected, Operation: f.Operation, Sender: f.Sender, Subject: f.ID,
+			Audit: []AuditEntry{{Kind: Alteration, At: now, Actor: who, Action: "form refused by a person", Operation: f.Operation, Reference: f.Reference, Justification: why}}}
+		return d, g.tellOutcome(l, d, f, "declined", now)
+	}
+}
+
+// tellOutcome tells the sender what a person decided: only one who had proven
+// itself, over its own channel.
+func (g *Gateway) tellOutcome(l Ledger, d *Decision, f *Form, say string, now time.Time) error {
+	op, err := g.operation(context.Background(), f.Operation)
+	if err != nil || op == nil || f.Assurance != Signed {
+		return err
+	}
+	sender := op.Participant(f.Sender)
+	if sender == nil || len(sender.Channels) == 0 {
+		return nil
+	}
+	kind := "ACK"
+	if say == "declined" {
+		kind = "NAK"
+	}
+	n, err := g.speak(l, op, f.Sender, Answer, words{kind: kind, about: f.Reference, number: f.Number, facts: map[string]string{factSay: say}}, now)
+	if err != nil {
+		return err
+	}
+	n.Answers = f.ID
+	d.Forms = append(d.Forms, NewForm{n, []NewDelivery{{ID: NewDeliveryID(), Participant: f.Sender, Channel: sender.Channels[0].Kind, Priority: Urgent, State: Pending, NotBefore: now}}})
+	return nil
+}

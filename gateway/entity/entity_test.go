@@ -1,0 +1,201 @@
+package entity
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write want.json anew")
+
+// pretend is an Opener without cryptography: what it opens says itself whether
+// it was encrypted and how it was signed: "SEALEDxxxxxxxxxx|E|good|AA|" + text.
+type pretend struct{}
+
+const pretendMark = "\x85\x01\x0c\x03SEALED-IN-PLAY|"
+
+func seal(flags, text string) []byte { return []byte(pretendMark + flags + "|" + text) }
+
+func armored(flags, text string) string {
+	data := base64.StdEncoding.EncodeToString(seal(flags, text))
+	var b strings.Builder
+	b.WriteString(beginMessage + "\n\n")
+	for len(data) > 64 {
+		b.WriteString(data[:64] + "\n")
+		data = data[64:]
+	}
+	return b.String() + data + "\n-----END PGP MESSAGE-----\n"
+}
+
+func (pretend) Open(m []byte) (Opened, error) {
+	if s := string(m); strings.HasPrefix(s, beginSigned) {
+		_, body, _ := strings.Cut(s, "\n\n")
+		body, _, _ = strings.Cut(body, "\n-----BEGIN PGP SIGNATURE")
+		return Opened{Plaintext: []byte(body), Text: true, Signature: Signature{Verdict: "good", Fingerprint: "AA"}}, nil
+	}
+	if _, body, ok := strings.Cut(string(m), "\n\n"); ok && bytes.HasPrefix(m, []byte(beginMessage)) {
+		body, _, _ = strings.Cut(body, "\n-----END")
+		m = decodeBase64([]byte(body))
+	}
+	parts := strings.SplitN(string(m), "|", 5)
+	if len(parts) != 5 || parts[0]+"|" != pretendMark {
+		return Opened{}, errors.New("no key for this message")
+	}
+	return Opened{Plaintext: []byte(parts[4]), Encrypted: parts[1] == "E", Signature: Signature{Verdict: parts[2], Fingerprint: parts[3]}}, nil
+}
+
+func (pretend) Verify(signed, signature []byte) Signature {
+	if bytes.Contains(bytes.ReplaceAll(signed, []byte("\r\n"), nil), []byte("\n")) || !bytes.Contains(signature, []byte("GOOD")) {
+		return Signature{Verdict: "bad"}
+	}
+	return Signature{Verdict: "good", Fingerprint: "AA"}
+}
+
+// seen is the part of a reading that golden tests compare.
+type seen struct {
+	Kind        Kind        `json:"kind"`
+	From        []string    `json:"from"`
+	Subject     string      `json:"subject"`
+	Encrypted   bool        `json:"encrypted"`
+	Verdict     string      `json:"verdict"`
+	Covers      string      `json:"covers"`
+	Text        string      `json:"text"`
+	Written     string      `json:"written"`
+	Attachments []string    `json:"attachments"`
+	Outside     []string    `json:"outside"`
+	Bounce      []Recipient `json:"bounce"`
+	Original    string      `json:"original"`
+	Problems    []int       `json:"problems"`
+}
+
+func see(r *Reading) seen {
+	s := seen{Kind: r.Kind, From: r.Senders(), Subject: r.Subject(), Encrypted: r.Encrypted, Verdict: r.Signature.Verdict, Covers: r.Covers,
+		Text: r.Text, Written: r.Written, Outside: r.Outside, Bounce: r.Bounce}
+	for _, a := range r.Attachments {
+		s.Attachments = append(s.Attachments, a.Name+" "+a.Type)
+	}
+	if r.Original != nil {
+		s.Original = r.Original.MessageID
+	}
+	for _, p := range r.Problems {
+		s.Problems = append(s.Problems, p.Code)
+	}
+	return s
+}
+
+func TestMailsReadAsTheirGoldenFilesSay(t *testing.T) {
+	dirs, _ := filepath.Glob("testdata/[0-9]*")
+	for _, dir := range dirs {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			raw, err := os.ReadFile(filepath.Join(dir, "in.eml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := see(Read(raw, pretend{}, Limits{}))
+			file := filepath.Join(dir, "want.json")
+			if *update {
+				out, _ := json.MarshalIndent(got, "", " ")
+				if err := os.WriteFile(file, append(out, '\n'), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want seen
+			if err := json.Unmarshal(b, &want); err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("Read(%s) (-want +got):\n%s", dir, d)
+			}
+		})
+	}
+}
+
+var draft = Draft{From: Address{"Invented Officer", "officer@vid.example"}, To: Address{Addr: "ocu@gateway.example"}, Subject: "OP-7K3 000123", MessageID: "<1@vid.example>"}
+
+func TestEveryStyleComesBackAsItWasMade(t *testing.T) {
+	inner := string(Inner("A1: [SEZ]\nŠalis — ok", []Attachment{{Name: "form.json", Type: "application/json", Content: []byte("{}")}}, "True subjéct"))
+	for name, raw := range map[string][]byte{
+		"pgp-mime":   PGPMIME(draft, []byte(armored("E|good|AA", inner))),
+		"inline":     InlineMail(draft, armored("E|good|AA", inner), nil),
+		"attachment": AttachmentMail(draft, "", []byte(armored("E|good|AA", inner))),
+	} {
+		r := Read(raw, pretend{}, Limits{})
+		if r.Kind != Message || !r.Encrypted || r.Covers != CoversAll || r.Subject() != "True subjéct" || r.Text != "A1: [SEZ]\nŠalis — ok" || len(r.Attachments) != 1 {
+			t.Errorf("Read(%s) = %+v; want the whole message under one signature", name, see(r))
+		}
+	}
+}
+
+func TestTextOutsideTheSignatureIsDroppedAndCoversPart(t *testing.T) {
+	for _, raw := range [][]byte{
+		AttachmentMail(draft, "Pay at once.", []byte(armored("E|good|AA", "hello"))),
+		InlineMail(draft, "Pay at once.\n\n"+armored("E|good|AA", "hello"), nil),
+		InlineMail(draft, armored("E|good|AA", "hello")+armored("E|good|BB", "pay"), nil),
+	} {
+		r := Read(raw, pretend{}, Limits{})
+		if r.Covers != CoversPart || r.Text != "hello" || len(r.Outside) == 0 {
+			t.Errorf("Read = %+v; want part, hello, something outside", see(r))
+		}
+	}
+}
+
+func TestHostileMailIsBounded(t *testing.T) {
+	var deep, many strings.Builder
+	for i := range 3000 {
+		b := "b" + strings.Repeat("x", i%50) + string(rune('a'+i%26))
+		deep.WriteString("Content-Type: multipart/mixed; boundary=" + b + "\r\n\r\n--" + b + "\r\n")
+	}
+	many.WriteString("Content-Type: multipart/mixed; boundary=b\r\n\r\n")
+	many.WriteString(strings.Repeat("--b\r\n\r\nx\r\n", 200_000))
+	for name, raw := range map[string]string{
+		"deep": deep.String(), "many": many.String(),
+		"header":  "From: a@b.example\r\nSubject: " + strings.Repeat("x", 60<<20) + "\r\n\r\nhi",
+		"fields":  strings.Repeat("A: b\r\n", 1_000_000) + "\r\nhi",
+		"html":    "Content-Type: text/html\r\n\r\n" + strings.Repeat("<div>", 1_000_000),
+		"armor":   "From: a@b.example\r\n\r\n" + strings.Repeat(beginMessage+"\r\n", 100_000),
+		"labels":  "From: a@b.example\r\n\r\n" + strings.Repeat("From: a\r\n", 100_000),
+		"wrote":   "From: a@b.example\r\n\r\n" + strings.Repeat("On 1 a@b wrote:\r\n", 50_000),
+		"dashes":  "Return-Path: <>\r\n\r\n" + strings.Repeat("--\r\n", 200_000),
+		"quoted":  "From: a@b.example\r\n\r\n" + strings.Repeat("> ", 1_000_000),
+		"address": "From: " + strings.Repeat("(", 60_000) + "\r\n\r\nhi",
+	} {
+		start := time.Now()
+		if r := Read([]byte(raw), pretend{}, Limits{}); r == nil {
+			t.Errorf("Read(%s) = nil", name)
+		}
+		if d := time.Since(start); d > 5*time.Second {
+			t.Errorf("Read(%s) took %v; want under 5 s", name, d)
+		} else if d > time.Second {
+			t.Logf("%s %v", name, d)
+		}
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	dirs, _ := filepath.Glob("testdata/[0-9]*/in.eml")
+	for _, file := range dirs {
+		if raw, err := os.ReadFile(file); err == nil {
+			f.Add(raw)
+		}
+	}
+	f.Add([]byte("Content-Type: multipart/signed; boundary=b\n\n--b\n\nx\n--b\n\n-----BEGIN PGP SIGNATURE-----\nGOOD\n--b--"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if r := Read(raw, pretend{}, Limits{}); r == nil || r.Kind == "" {
+			t.Fatal("Read gave no kind")
+		}
+	})
+}

@@ -1,0 +1,202 @@
+package entity
+
+import (
+	"bytes"
+	"io"
+	"mime"
+	"net/mail"
+	"regexp"
+	"strings"
+	"time"
+
+	"golang.org/x/net/html/charset"
+)
+
+// Address is one mailbox; Name is decoded.
+type Address struct {
+	Name string
+	Addr string
+}
+
+// Field is one header field, unfolded and decoded.
+type Field struct {
+	Name  string
+	Value string
+	raw   string
+}
+
+// Header is a mail's header, read leniently (RFC 5322, 2047, raw 8-bit).
+// Message ids keep their angle brackets.
+type Header struct {
+	From, Sender, ReplyTo, To, Cc []Address
+	Subject                       string
+	MessageID, InReplyTo          string
+	References                    []string
+	Date                          time.Time
+	AutoSubmitted                 string // lower case, without parameters
+	ReturnPath                    string // "<>" for the null path, "" where there is none
+	Fields                        []Field
+}
+
+const (
+	maxHeader = 64 << 10
+	maxFields = 1000
+)
+
+// Get returns the first field of that name, decoded.
+func (h *Header) Get(name string) string {
+	for _, f := range h.Fields {
+		if strings.EqualFold(f.Name, name) {
+			return f.Value
+		}
+	}
+	return ""
+}
+
+// All returns the fields of that name, topmost first.
+func (h *Header) All(name string) []string {
+	var out []string
+	for _, f := range h.Fields {
+		if strings.EqualFold(f.Name, name) {
+			out = append(out, f.Value)
+		}
+	}
+	return out
+}
+
+// Has reports whether there is a field of that name.
+func (h *Header) Has(name string) bool { return len(h.All(name)) > 0 }
+
+func (h *Header) raw(name string) string {
+	for _, f := range h.Fields {
+		if strings.EqualFold(f.Name, name) {
+			return f.raw
+		}
+	}
+	return ""
+}
+
+var (
+	fieldName  = regexp.MustCompile(`^[!-9;-~]+[ \t]*:`)
+	msgID      = regexp.MustCompile(`<[^<>\s]{1,900}>`)
+	addrSpec   = regexp.MustCompile(`[^\s<>"(),:;@]+@[^\s<>"(),:;@]+`)
+	quotedText = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|\((?:[^()\\]|\\.)*\)`)
+)
+
+// splitHeader cuts a part at its first blank line. A part that doesn't begin
+// with a field has no header.
+func splitHeader(raw []byte) (fields []Field, body []byte) {
+	rest := raw
+	var lines []string
+	kept := 0
+	for len(rest) > 0 {
+		line, after := cutLine(rest)
+		if len(bytes.TrimRight(line, " \t")) == 0 {
+			rest = after
+			break
+		}
+		folded := line[0] == ' ' || line[0] == '\t'
+		if !folded && !fieldName.Match(line[:min(len(line), 256)]) {
+			if len(lines) > 0 || !bytes.HasPrefix(line, []byte("From ")) {
+				break
+			}
+			rest = after
+			continue
+		}
+		rest = after
+		kept += len(line)
+		if kept > maxHeader || len(lines) > maxFields {
+			continue
+		}
+		if folded && len(lines) > 0 {
+			lines = append(lines, string(line))
+		} else if !folded {
+			lines = append(lines, "\x00"+string(line))
+		}
+	}
+	if len(lines) == 0 {
+		return nil, rest
+	}
+	for _, whole := range strings.Split(strings.Join(lines, ""), "\x00")[1:] {
+		name, value, ok := strings.Cut(whole, ":")
+		if !ok {
+			continue
+		}
+		value = strings.TrimSpace(strings.ReplaceAll(value, "\t", " "))
+		fields = append(fields, Field{Name: strings.TrimSpace(name), Value: decodeWords(value), raw: value})
+	}
+	return fields, rest
+}
+
+func cutLine(b []byte) (line, rest []byte) {
+	line, rest, _ = bytes.Cut(b, []byte("\n"))
+	return bytes.TrimSuffix(line, []byte("\r")), rest
+}
+
+func decodeWords(s string) string {
+	d := mime.WordDecoder{CharsetReader: func(label string, r io.Reader) (io.Reader, error) {
+		return charset.NewReaderLabel(label, r)
+	}}
+	if out, err := d.DecodeHeader(s); err == nil {
+		s = out
+	}
+	return clean(toUTF8([]byte(s), ""))
+}
+
+func newHeader(fields []Field) Header {
+	h := Header{Fields: fields}
+	for _, f := range fields {
+		switch strings.ToLower(f.Name) {
+		case "from":
+			h.From = append(h.From, parseAddresses(f.raw)...)
+		case "sender":
+			h.Sender = append(h.Sender, parseAddresses(f.raw)...)
+		case "reply-to":
+			h.ReplyTo = append(h.ReplyTo, parseAddresses(f.raw)...)
+		case "to":
+			h.To = append(h.To, parseAddresses(f.raw)...)
+		case "cc":
+			h.Cc = append(h.Cc, parseAddresses(f.raw)...)
+		}
+	}
+	h.Subject = h.Get("Subject")
+	h.MessageID = firstID(h.raw("Message-ID"))
+	h.InReplyTo = firstID(h.raw("In-Reply-To"))
+	h.References = msgID.FindAllString(h.raw("References"), 100)
+	h.Date, _ = mail.ParseDate(h.raw("Date"))
+	h.AutoSubmitted = word(h.Get("Auto-Submitted"))
+	h.ReturnPath = strings.ReplaceAll(h.Get("Return-Path"), " ", "")
+	return h
+}
+
+func firstID(s string) string {
+	if id := msgID.FindString(s); id != "" {
+		return id
+	}
+	return ""
+}
+
+func word(s string) string {
+	s, _, _ = strings.Cut(s, ";")
+	s, _, _ = strings.Cut(strings.TrimSpace(s), " ")
+	return strings.ToLower(s)
+}
+
+// parseAddresses reads a list of mailboxes. Where it isn't well-formed, every
+// address that stands outside quotes and comments is taken: too many senders
+// are safer than one too few.
+func parseAddresses(s string) []Address {
+	p := mail.AddressParser{WordDecoder: &mime.WordDecoder{CharsetReader: charset.NewReaderLabel}}
+	if list, err := p.ParseList(s); err == nil {
+		var out []Address
+		for _, a := range list {
+			out = append(out, Address{Name: clean(a.Name), Addr: a.Address})
+		}
+		return out
+	}
+	var out []Address
+	for _, a := range addrSpec.FindAllString(quotedText.ReplaceAllString(s, " "), 200) {
+		out = append(out, Address{Addr: a})
+	}
+	return out
+}

@@ -1,0 +1,168 @@
+package form
+
+import (
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// HasForm reports whether a text has at least one box.
+func HasForm(text string) bool {
+	if len(text) > MaxSize {
+		text = text[:MaxSize]
+	}
+	for _, p := range joinLines(foldText(strings.ToValidUTF8(text, "�"))) {
+		if len(findBoxes(p.text.String())) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// ParseText reads a form from a mail's text, already decoded to UTF-8 and at
+// most MaxSize bytes. It follows the nine reader rules: of several forms it
+// takes the one outside quoted text first. It gives nil without problems where
+// there is no box at all.
+func ParseText(text string) (*Form, []Problem) {
+	if len(text) > MaxSize {
+		return nil, []Problem{NewProblem(68, Error, "", map[string]string{"limit": "1 MB"})}
+	}
+	pieces := joinLines(foldText(strings.ToValidUTF8(text, "�")))
+	depths := make([]int, 0, len(pieces))
+	for d := range pieces {
+		depths = append(depths, d)
+	}
+	sort.Ints(depths)
+	var best *reader
+	for _, d := range depths {
+		for _, part := range splitForms(pieces[d].text.String()) {
+			r := readBoxes(part)
+			if !r.any {
+				continue
+			}
+			if len(r.f.boxes) > 0 {
+				return r.finish()
+			}
+			if best == nil {
+				best = r
+			}
+		}
+	}
+	if best == nil {
+		return nil, nil
+	}
+	return best.finish()
+}
+
+var marker = regexp.MustCompile(`(?i)JCOFORM\s*/\s*1\s*(?:BEGIN|END)`)
+
+// splitForms cuts a text at the BEGIN and END marks. Where there are none it is
+// one form.
+func splitForms(text string) []string { return marker.Split(text, -1) }
+
+// opening is one code with its bracket: text[start:after] is "C4: [".
+type opening struct {
+	start, after int
+	addr         address
+	known        bool // a code that parses
+}
+
+// findBoxes lists the openings in order. A code glued to a word isn't one.
+func findBoxes(text string) []opening {
+	var out []opening
+	for _, m := range boxPattern.FindAllStringSubmatchIndex(text, -1) {
+		if before, _ := utf8.DecodeLastRuneInString(text[:m[2]]); unicode.IsLetter(before) || unicode.IsDigit(before) || before == '.' {
+			continue
+		}
+		row := ""
+		if m[4] >= 0 {
+			row = text[m[4]:m[5]]
+		}
+		a, ok := parseAddress(codeOf(text[m[2]:m[3]]) + row)
+		out = append(out, opening{m[2], m[1], a, ok})
+	}
+	return out
+}
+
+// reader collects the boxes of one form.
+type reader struct {
+	f        *Form
+	any      bool
+	clash    map[string]bool
+	problems []Problem
+}
+
+func readBoxes(text string) *reader {
+	r := &reader{f: &Form{boxes: map[string][]string{}}, clash: map[string]bool{}}
+	found := findBoxes(text)
+	r.any = len(found) > 0
+	for i, o := range found {
+		limit := len(text)
+		if i+1 < len(found) {
+			limit = found[i+1].start
+		}
+		if !o.known {
+			continue
+		}
+		inside, outside, closed := strings.Cut(text[o.after:limit], "]")
+		if !closed || strings.Contains(inside, "[") {
+			r.problem("unclosed", 18, Error, o.addr, nil)
+			continue
+		}
+		r.box(o.addr, inside)
+		if blank(tidy(inside)) && strayText(outside, i+1 == len(found)) {
+			r.problem("outside", 14, Warning, o.addr, nil)
+		}
+	}
+	return r
+}
+
+func (r *reader) problem(key string, code int, s Severity, a address, args map[string]string) {
+	r.problems = append(r.problems, newProblem(key, code, s, a.String(), args))
+}
+
+// box takes a value over. The same box with another value is nobody's choice.
+func (r *reader) box(a address, inside string) {
+	v := unescape(inside)
+	if blank(v) || v == withheld {
+		return
+	}
+	values := normalValues(a, []string{v})
+	if len(values) == 0 {
+		return
+	}
+	if b, known := a.box(); !known || !b.Many {
+		values = []string{v}
+	}
+	key := a.String()
+	had, twice := r.f.boxes[key]
+	switch {
+	case r.clash[key]:
+	case twice && !slices.Equal(normalValues(a, had), normalValues(a, values)):
+		r.clash[key] = true
+		delete(r.f.boxes, key)
+		r.problem("twice", 14, Error, a, nil)
+	default:
+		r.f.boxes[key] = values
+	}
+}
+
+func unescape(inside string) string { return tidy(inside) }
+
+// strayText reports whether somebody wrote behind an empty box instead of into
+// it. What stands there is also the next box's label, so only digits or a
+// second word group tell.
+func strayText(s string, last bool) bool {
+	if last {
+		return false
+	}
+	return strings.ContainsFunc(s, unicode.IsDigit)
+}
+
+func (r *reader) finish() (*Form, []Problem) {
+	r.f.remember()
+	return r.f, r.problems
+}

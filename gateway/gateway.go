@@ -1,0 +1,127 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"liaison/crypto/openpgp"
+	"liaison/gateway/operation"
+)
+
+// Sender is the sending side of an adapter.
+type Sender interface {
+	// Send hands one outbound to its channel and returns what came of it. It
+	// returns when ctx ends at the latest. An error that is not in the evidence
+	// means that nothing is known: the attempt counts as deferred.
+	Send(ctx context.Context, out *Outbound) (Evidence, error)
+}
+
+// Options are the parts that a Gateway is wired from.
+type Options struct {
+	Code     operation.ParticipantCode // of the gateway itself, "OCU"
+	Address  string                    // its mail address
+	Keys     []*openpgp.SecretKey      // the first signs, all open
+	Store    Store
+	Reads    Reads
+	Ring     Keyring
+	Mail     Sender // nil where there is none
+	Socket   Sender // nil where there is none
+	Phone    string // of the unit, with hours: the last line of every mail
+	AuthServ string // authserv-id whose Authentication-Results count, "" for none
+	Now      func() time.Time
+	Log      *slog.Logger
+	Limits   Limits
+	Watch    func(Event) // told of what happened, for live views; may be nil
+}
+
+// Limits bound what one message may cost.
+type Limits struct {
+	Message int64 // bytes of an inbound, before any cryptography
+	Opened  int64 // bytes of an opened message
+	Workers int   // deliveries under way at once
+}
+
+// Event is something that happened, without content: for live views.
+type Event struct {
+	At          time.Time
+	What        string // "accepted", "held", "rejected", "sent", "failed", "confirmed", …
+	Operation   operation.Code
+	Participant operation.ParticipantCode
+	Channel     operation.ChannelKind
+	Reference   string
+	Type        string
+	Detail      string
+}
+
+// Gateway is the flow. It is safe for concurrent use.
+type Gateway struct {
+	opt Options
+
+	sealed *sealCache
+
+	mu      sync.Mutex // guards version, ops
+	version int64
+	ops     map[operation.Code]*operation.Operation
+}
+
+// New wires a Gateway.
+func New(opt Options) (*Gateway, error) {
+	switch {
+	case len(opt.Keys) == 0:
+		return nil, errors.New("the gateway has no key: name one under gateway.key_files, or make a set-up with \"liaison init\"")
+	case opt.Store == nil || opt.Reads == nil || opt.Ring == nil:
+		return nil, errors.New("the gateway needs a store and a key ring")
+	}
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	if opt.Limits.Message == 0 {
+		opt.Limits.Message = 25 << 20
+	}
+	if opt.Limits.Opened == 0 {
+		opt.Limits.Opened = 64 << 20
+	}
+	if opt.Limits.Workers == 0 {
+		opt.Limits.Workers = 16
+	}
+	if opt.Watch == nil {
+		opt.Watch = func(Event) {}
+	}
+	return &Gateway{opt: opt, sealed: newSealCache()}, nil
+}
+
+// key is the gateway's signing key.
+func (g *Gateway) key() *openpgp.SecretKey { return g.opt.Keys[0] }
+
+// operations returns the operations in force, parsed once per version.
+func (g *Gateway) operations(ctx context.Context) (map[operation.Code]*operation.Operation, error) {
+	ops, version, err := g.opt.Reads.Operations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.ops == nil || version != g.version {
+		g.ops = make(map[operation.Code]*operation.Operation, len(ops))
+		for _, o := range ops {
+			g.ops[o.Code] = o
+		}
+		g.version = version
+	}
+	return g.ops, nil
+}
+
+// operation returns one operation in force, nil where there is none.
+func (g *Gateway) operation(ctx context.Context, code operation.Code) (*operation.Operation, error) {
+	ops, err := g.operations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return ops[code], nil
+}

@@ -1,0 +1,124 @@
+package operation
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Problem is something wrong with a file. Errors stop it from being applied,
+// warnings never do.
+type Problem struct {
+	File     string `json:"file"`
+	Line     int    `json:"line,omitempty"`
+	Severity string `json:"severity"` // error · warning
+	Code     string `json:"code"`     // what to name in "justified"
+	Message  string `json:"message"`
+}
+
+func (p Problem) String() string {
+	where := p.File
+	if p.Line > 0 {
+		where += ":" + strconv.Itoa(p.Line)
+	}
+	return strings.TrimSpace(where + ": " + p.Severity + ": " + p.Message)
+}
+
+// Date is a day, 2026-11-02, kept as its first moment in UTC.
+type Date struct{ time.Time }
+
+// UnmarshalYAML reads 2026-11-02.
+func (d *Date) UnmarshalYAML(n *yaml.Node) error {
+	t, err := time.Parse(time.DateOnly, n.Value)
+	if err != nil {
+		return fmt.Errorf("line %d: %q is not a date; write it as 2026-11-02", n.Line, n.Value)
+	}
+	d.Time = t
+	return nil
+}
+
+// MarshalYAML writes 2026-11-02.
+func (d Date) MarshalYAML() (any, error) { return d.Format(time.DateOnly), nil }
+
+// Duration is a time span, "10m", "2h", "24h".
+type Duration struct{ time.Duration }
+
+// UnmarshalYAML reads 10m.
+func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
+	v, err := time.ParseDuration(n.Value)
+	if err != nil || v <= 0 {
+		return fmt.Errorf("line %d: %q is not a time span; write it as 10m or 2h", n.Line, n.Value)
+	}
+	d.Duration = v
+	return nil
+}
+
+// Parse reads an operation and fills in the defaults. The operation is nil
+// where the file can't be read at all; problems name every unknown key and
+// wrong value with its line.
+func Parse(data []byte, file string) (*Operation, []Problem) {
+	o := &Operation{
+		Priorities: Priorities{Urgent: Duration{10 * time.Minute}, Priority: Duration{2 * time.Hour}, Routine: Duration{24 * time.Hour}},
+		Policy:     Policy{Unsigned: "held", Unconfirmed: "held"},
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(o); err != nil {
+		return nil, decodeProblems(err, file)
+	}
+	for _, p := range o.Participants {
+		for i := range p.Channels {
+			p.Channels[i].defaults()
+		}
+	}
+	for i := range o.Desk.Channels {
+		o.Desk.Channels[i].defaults()
+	}
+	return o, nil
+}
+
+func (c *Channel) defaults() {
+	if c.Kind == PGPMail && c.Style == "" {
+		c.Style = "pgp-mime"
+	}
+	if c.Kind == Mail && c.Fallback == "" {
+		c.Fallback = "notice"
+	}
+	if c.Kind == Mail && c.Trust == "" {
+		c.Trust = "dmarc"
+	}
+}
+
+var (
+	linePattern  = regexp.MustCompile(`line (\d+): `)
+	fieldPattern = regexp.MustCompile(`field (\S+) (?:not found|already set) in type \S+`)
+)
+
+// decodeProblems turns the decoder's errors into ours: the key and its line.
+func decodeProblems(err error, file string) []Problem {
+	messages := []string{err.Error()}
+	var te *yaml.TypeError
+	if errors.As(err, &te) {
+		messages = te.Errors
+	}
+	var out []Problem
+	for _, m := range messages {
+		p := Problem{File: file, Severity: "error", Code: "yaml"}
+		if match := linePattern.FindStringSubmatch(m); match != nil {
+			p.Line, _ = strconv.Atoi(match[1])
+			m = strings.Replace(m, match[0], "", 1)
+		}
+		p.Message = strings.TrimPrefix(m, "yaml: ")
+		if match := fieldPattern.FindStringSubmatch(m); match != nil {
+			p.Code, p.Message = "unknown-key", fmt.Sprintf("there is no key %q here; check the spelling against the example", match[1])
+		}
+		out = append(out, p)
+	}
+	return out
+}

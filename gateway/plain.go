@@ -1,0 +1,107 @@
+package gateway
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"liaison/gateway/form"
+)
+
+// Types that may come over plain mail, where nothing proves the sender.
+var plainTypes = []string{"SEZ", "CTL", "INF", "DLY", "FBK", "ANS", "MSG", "TSR"}
+
+// plain judges an unsigned form from a registered address. It never corrects,
+// cancels, answers for or confirms what came signed, and it counts only where
+// the sender has nothing better and the mail server vouches for the address.
+func (h *handling) plain() (func(Ledger) (*Decision, error), error) {
+	if h.m.Form == nil {
+		return h.untrusted("plain mail without a form")
+	}
+	if reason, err := h.plainDoubt(); err != nil {
+		return nil, err
+	} else if reason != "" {
+		return h.hold(reason, nil, silent), nil
+	}
+	if h.plainNominal() {
+		return h.nominalInClear()
+	}
+	if !slices.Contains(plainTypes, h.m.Form.Type()) {
+		return h.hold("a plain form of type "+h.m.Form.Type(), nil, answerHeld), nil
+	}
+	return h.form()
+}
+
+// plainDoubt says why a plain form from this sender must wait for a person, ""
+// where it need not.
+func (h *handling) plainDoubt() (string, error) {
+	certs, err := h.g.opt.Ring.Recipients(h.ctx, h.op.Code, h.sender.Code)
+	if err != nil {
+		return "", err
+	}
+	if len(certs) > 0 || !h.sender.OnlyPlain() {
+		return "plain mail from a participant that has a key", nil
+	}
+	for _, c := range h.sender.Channels {
+		if c.Trust == "call-back" && strings.EqualFold(c.Address, h.m.From) {
+			return "this address is trusted after a call back", nil
+		}
+	}
+	if !h.m.Reading.Aligned(h.g.opt.AuthServ) {
+		return "the mail server reports no DMARC alignment for this address", nil
+	}
+	return "", nil
+}
+
+// plainNominal reports nominal content or an attachment, which a plain channel
+// must not carry.
+func (h *handling) plainNominal() bool {
+	return len(h.m.Attachments) > 0 || h.m.Form.Get("A16") == "Y" || form.IsNominal(h.m.Form, profile(h.op))
+}
+
+// nominalInClear holds the form and tells the sender, once and without echo,
+// not to send it again.
+func (h *handling) nominalInClear() (func(Ledger) (*Decision, error), error) {
+	declaredNominal(h.m.Form, h.m.Attachments)
+	full := h.g.fill(h.m.Form, h.op, h.sender.Code, nil, h.m.Attachments, h.now)
+	f := h.record(h.m.Form, full)
+	f.State = FormHeld
+	return func(l Ledger) (*Decision, error) {
+		if d, err := h.repeat(l, f); d != nil || err != nil {
+			return d, err
+		}
+		f := f
+		if err := h.assign(l, &f); err != nil {
+			return nil, err
+		}
+		d := &Decision{Verdict: Held, Operation: h.op.Code, Sender: h.sender.Code, Subject: f.ID, Forms: []NewForm{{Form: f}},
+			Reason: "nominal data or an attachment on an open channel", Audit: []AuditEntry{h.entry(Collection, "form held: nominal data on an open channel", f.Reference)}}
+		w := words{kind: "NAK", facts: map[string]string{factSay: "nominal-plain"}, problems: []form.Problem{form.NewProblem(65, form.Error, "", nil)}}
+		return d, h.answer(l, d, w)
+	}, nil
+}
+
+// templateEvery is how often one address gets the template.
+const templateEvery = time.Hour
+
+// template answers a mail that can't be opened, to a registered address with
+// aligned DMARC only, once per address and hour, by fixed words.
+func (h *handling) template(d *Decision) (func(Ledger) (*Decision, error), error) {
+	if !h.m.undecryptable() || !h.m.Reading.Aligned(h.g.opt.AuthServ) {
+		return always(d), nil
+	}
+	h.op, h.sender = h.reg.placeAddress(h.m.From, "")
+	if h.sender == nil || len(h.sender.Channels) == 0 {
+		return always(d), nil
+	}
+	d.Operation = h.op.Code
+	return func(l Ledger) (*Decision, error) {
+		d := *d
+		told, err := l.Once("undecryptable "+strings.ToLower(h.m.From), h.now, templateEvery)
+		if err != nil || told {
+			return &d, err
+		}
+		w := words{kind: "NAK", facts: map[string]string{factSay: "undecryptable"}, problems: []form.Problem{form.NewProblem(64, form.Error, "", nil)}}
+		return &d, h.answer(l, &d, w)
+	}, nil
+}

@@ -1,0 +1,122 @@
+package gateway
+
+import (
+	"context"
+
+	"liaison/crypto/openpgp"
+	"liaison/gateway/operation"
+)
+
+// registry answers one examination's questions from the key ring and the
+// operations in force. It remembers the first error of the key ring, because
+// "cannot look up" is our fault and must not become "unknown signer".
+type registry struct {
+	ctx  context.Context
+	ring Keyring
+	ops  map[operation.Code]*operation.Operation
+	err  error
+}
+
+func (g *Gateway) registry(ctx context.Context) (*registry, error) {
+	ops, err := g.operations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &registry{ctx: ctx, ring: g.opt.Ring, ops: ops}, nil
+}
+
+func (r *registry) Signers(keyID uint64, fp openpgp.Fingerprint) []*openpgp.Certificate {
+	certs, err := r.ring.Signers(r.ctx, keyID, fp)
+	r.note(err)
+	return certs
+}
+
+func (r *registry) note(err error) {
+	if err != nil && r.err == nil {
+		r.err = err
+	}
+}
+
+// holdings are who registered a certificate, without those that blocked it and
+// without operations that are closed.
+func (r *registry) holdings(fp openpgp.Fingerprint) []Holding {
+	all, err := r.ring.Holdings(r.ctx, fp)
+	r.note(err)
+	var live []Holding
+	for _, h := range all {
+		if op := r.ops[h.Operation]; h.State != KeyBlocked && op != nil && op.Participant(h.Participant) != nil {
+			live = append(live, h)
+		}
+	}
+	return live
+}
+
+// Owner names the participant that registered the certificate and under whose
+// registered addresses all of from stand.
+func (r *registry) Owner(fp openpgp.Fingerprint, from []string) (string, bool) {
+	owner := ""
+	for _, h := range r.holdings(fp) {
+		p := r.ops[h.Operation].Participant(h.Participant)
+		if ownsAll(p, from) {
+			return string(h.Participant), true
+		}
+		owner = string(h.Participant)
+	}
+	return owner, false
+}
+
+func ownsAll(p *operation.Participant, from []string) bool {
+	for _, address := range from {
+		if !p.Owns(address) {
+			return false
+		}
+	}
+	return len(from) > 0
+}
+
+// place finds operation and participant by the signer's certificate; code is
+// the operation that the form names, "" for none.
+func (r *registry) place(fp openpgp.Fingerprint, code string) (*operation.Operation, *operation.Participant) {
+	var found []Holding
+	for _, h := range r.holdings(fp) {
+		if code == "" || string(h.Operation) == code {
+			found = append(found, h)
+		}
+	}
+	if len(found) != 1 {
+		return nil, nil
+	}
+	op := r.ops[found[0].Operation]
+	return op, op.Participant(found[0].Participant)
+}
+
+// placeAddress finds operation and participant by a registered address.
+func (r *registry) placeAddress(address, code string) (*operation.Operation, *operation.Participant) {
+	var op *operation.Operation
+	var who *operation.Participant
+	for _, o := range r.ops {
+		if code != "" && string(o.Code) != code {
+			continue
+		}
+		for _, p := range o.Participants {
+			if !p.Owns(address) {
+				continue
+			}
+			if who != nil {
+				return nil, nil
+			}
+			op, who = o, p
+		}
+	}
+	return op, who
+}
+
+// state is the certificate's state in one operation.
+func (r *registry) state(op operation.Code, p operation.ParticipantCode, fp openpgp.Fingerprint) KeyState {
+	for _, h := range r.holdings(fp) {
+		if h.Operation == op && h.Participant == p {
+			return h.State
+		}
+	}
+	return KeyBlocked
+}

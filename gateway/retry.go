@@ -1,0 +1,182 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"liaison/gateway/operation"
+)
+
+// Backoff between attempts on one channel; greylisting lets the second pass.
+// After the last the channel is given up: three days in all.
+var backoff = []time.Duration{
+	time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 20 * time.Minute, 30 * time.Minute,
+	time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour, 12 * time.Hour, 20 * time.Hour, 24 * time.Hour,
+}
+
+// next says what follows an attempt: done, again later, the next channel, or
+// given up with a reason.
+func (g *Gateway) next(op *operation.Operation, d Delivery, e Evidence, err error) Next {
+	var refused *Error
+	switch {
+	case errors.As(err, &refused) && refused.Kind == Refused && refused.Code != 0:
+		return Next{State: Withheld, Reason: refused.Public}
+	case errors.As(err, &refused) && refused.Kind == Refused:
+		return g.fallback(op, d, refused.Public)
+	case err != nil:
+		return g.later(op, d)
+	}
+	switch e.Outcome {
+	case Sent:
+		return Next{State: HandedOver}
+	case Confirmed:
+		return Next{State: ConfirmedBySystem}
+	case Bounced:
+		if d.Unreachable {
+			return g.fallback(op, d, "not-connected")
+		}
+		return g.fallback(op, d, "refused-by-server")
+	}
+	return g.later(op, d)
+}
+
+// later tries again on the same channel until its backoff is used up or, for a
+// form that others wait for, its share of the priority's limit.
+func (g *Gateway) later(op *operation.Operation, d Delivery) Next {
+	now := g.opt.Now()
+	over := op != nil && d.Role == Original && hasNext(op, d) && now.Sub(d.ChannelFrom) > share(op, d)
+	if d.Attempts >= len(backoff) || over {
+		return g.fallback(op, d, "no-answer-from-server")
+	}
+	wait := backoff[min(d.Attempts, len(backoff)-1)]
+	if d.Channel == operation.WebSocket {
+		wait = time.Second // the session decides, not the clock
+	}
+	if d.Priority == Urgent {
+		wait = min(wait, time.Minute)
+	}
+	return Next{State: Pending, RetryAt: now.Add(wait), Channel: d.Channel, ChannelAt: d.ChannelAt}
+}
+
+// share is the part of the priority's limit that a channel has for itself.
+func share(op *operation.Operation, d Delivery) time.Duration {
+	limit := op.Priorities.Routine.Duration
+	switch d.Priority {
+	case Urgent:
+		limit = op.Priorities.Urgent.Duration
+	case Prior:
+		limit = op.Priorities.Priority.Duration
+	}
+	n := 1
+	if p := op.Participant(d.Participant); p != nil && len(p.Channels) > 0 {
+		n = len(p.Channels)
+	}
+	return limit / time.Duration(n)
+}
+
+func hasNext(op *operation.Operation, d Delivery) bool {
+	p := op.Participant(d.Participant)
+	return p != nil && d.ChannelAt+1 < len(p.Channels)
+}
+
+// fallback goes to the participant's next channel, or gives up.
+func (g *Gateway) fallback(op *operation.Operation, d Delivery, reason string) Next {
+	if op == nil || !hasNext(op, d) {
+		return Next{State: Failed, Reason: reason}
+	}
+	at := d.ChannelAt + 1
+	return Next{State: Pending, Reason: reason, RetryAt: g.opt.Now(), Channel: op.Participant(d.Participant).Channels[at].Kind, ChannelAt: at}
+}
+
+// weaker reports whether one kind of channel proves and protects less.
+func weaker(from, to operation.ChannelKind) bool {
+	order := map[operation.ChannelKind]int{operation.WebSocket: 0, operation.PGPMail: 0, operation.Mail: 1, operation.Phone: 1}
+	return order[to] > order[from]
+}
+
+// consequence is what else an attempt leads to, in its transaction: the sender
+// is told of what failed, is withheld or goes on over a weaker channel, and the
+// audit log of what was disclosed.
+func (g *Gateway) consequence(ctx context.Context, op *operation.Operation, a *Attempt) func(Ledger) (*Decision, error) {
+	d, next := a.Delivery, a.Next
+	return func(l Ledger) (*Decision, error) {
+		out := &Decision{Operation: d.Operation}
+		now := g.opt.Now()
+		if a.Evidence.Outcome == Sent {
+			out.Audit = append(out.Audit, AuditEntry{Kind: Disclosure, At: now, Actor: "gateway", Action: "form handed over", Operation: d.Operation,
+				Reference: d.Reference, Recipients: []operation.ParticipantCode{d.Participant}, Channel: string(d.Channel)})
+		}
+		if d.Role != Original {
+			return out, nil
+		}
+		switch {
+		case next.State == Failed, next.State == Withheld:
+			return out, g.tellSender(ctx, l, out, d, next.State, next.Reason, now)
+		case next.State == Pending && next.ChannelAt != d.ChannelAt && weaker(d.Channel, next.Channel):
+			return out, g.tellSender(ctx, l, out, d, Pending, "weaker-channel", now)
+		}
+		return out, nil
+	}
+}
+
+// tellSender adds a status notice to a decision: an ACK with A5, numbered, over
+// the sender's own channels.
+func (g *Gateway) tellSender(ctx context.Context, l Ledger, out *Decision, d Delivery, state State, reason string, now time.Time) error {
+	op, err := g.operation(ctx, d.Operation)
+	if err != nil || op == nil {
+		return err
+	}
+	f, err := l.Form(d.Form)
+	if err != nil {
+		return err
+	}
+	sender := op.Participant(f.Sender)
+	if sender == nil || len(sender.Channels) == 0 || f.Sender == g.opt.Code {
+		return nil
+	}
+	phone := ""
+	if to := op.Participant(d.Participant); to != nil {
+		phone = to.Duty.Phone
+	}
+	w := words{kind: "ACK", about: f.Reference, number: f.Number, facts: map[string]string{factSay: "status", factRecipient: string(d.Participant),
+		factState: string(state), factReason: reason, factPhone: phone}}
+	n, err := g.speak(l, op, f.Sender, Notice, w, now)
+	if err != nil {
+		return err
+	}
+	n.Answers = f.ID
+	if out.Operation == "" {
+		out.Operation = d.Operation
+	}
+	out.Forms = append(out.Forms, NewForm{n, []NewDelivery{{ID: NewDeliveryID(), Participant: f.Sender, Channel: sender.Channels[0].Kind,
+		Priority: Urgent, State: Pending, Subject: d.ID, NotBefore: now}}})
+	return nil
+}
+
+// delivery makes the delivery of a form to one participant over the first of
+// its channels that the policy allows, or withholds it with the reason.
+func (g *Gateway) delivery(op *operation.Operation, f *Form, to operation.ParticipantCode, now time.Time) (NewDelivery, Ruling) {
+	d := NewDelivery{ID: NewDeliveryID(), Participant: to, Priority: f.Priority, State: Pending, NotBefore: now}
+	p := op.Participant(to)
+	if to == g.opt.Code {
+		if p = g.desk(op); len(p.Channels) == 0 {
+			d.State, d.Reason = HandedOver, "at the desk"
+			return d, Ruling{View: Whole}
+		}
+	}
+	ruling := withhold(0, "no-channel")
+	if p != nil {
+		for i, ch := range p.Channels {
+			if ruling = rule(op, f, p, ch, now); ruling.View != NoView {
+				d.Channel, d.ChannelAt = ch.Kind, i
+				return d, ruling
+			}
+		}
+		if len(p.Channels) > 0 {
+			d.Channel = p.Channels[0].Kind
+		}
+	}
+	d.State, d.Reason = Withheld, ruling.Reason
+	return d, ruling
+}

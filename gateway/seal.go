@@ -1,0 +1,208 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"liaison/crypto/openpgp"
+	"liaison/gateway/operation"
+)
+
+// sealKey names a sealed body: a form is signed and encrypted once per
+// language, view and format, however many recipients it has.
+type sealKey struct {
+	form   FormID
+	lang   string
+	style  string // "" the entity, "inline" its text alone
+	format openpgp.Format
+}
+
+// Bounds of the cache. It saves work between the deliveries of one form, which
+// come close together; it is never stored.
+const (
+	sealedFor  = time.Minute
+	sealedMost = 128
+)
+
+// sealCache keeps sealed bodies for a minute. One goroutine seals, the others
+// wait for it.
+type sealCache struct {
+	mu      sync.Mutex
+	entries map[sealKey]*sealEntry
+}
+
+type sealEntry struct {
+	once   sync.Once
+	sealed *openpgp.Sealed
+	err    error
+	until  time.Time
+}
+
+func newSealCache() *sealCache { return &sealCache{entries: map[sealKey]*sealEntry{}} }
+
+func (c *sealCache) get(key sealKey, now time.Time, seal func() (*openpgp.Sealed, error)) (*openpgp.Sealed, error) {
+	c.mu.Lock()
+	e := c.entries[key]
+	if e == nil || now.After(e.until) {
+		if len(c.entries) >= sealedMost {
+			clear(c.entries)
+		}
+		e = &sealEntry{until: now.Add(sealedFor)}
+		c.entries[key] = e
+	}
+	c.mu.Unlock()
+	e.once.Do(func() { e.sealed, e.err = seal() })
+	if e.err != nil {
+		c.forget(key, e)
+	}
+	return e.sealed, e.err
+}
+
+func (c *sealCache) forget(key sealKey, e *sealEntry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.entries[key] == e {
+		delete(c.entries, key)
+	}
+}
+
+// DropSealed throws the sealed bodies away; call it when a key is blocked.
+func (g *Gateway) DropSealed() {
+	g.sealed.mu.Lock()
+	defer g.sealed.mu.Unlock()
+	clear(g.sealed.entries)
+}
+
+// seal makes the message for one participant: the shared body with key packets
+// for its confirmed certificates in front.
+func (g *Gateway) seal(ctx context.Context, op *operation.Operation, f *Form, p *operation.Participant, ch operation.Channel) ([]byte, error) {
+	certs, err := g.recipientCerts(ctx, op, p, ch)
+	if err != nil {
+		return nil, err
+	}
+	key := sealKey{form: f.ID, lang: p.Lang(), format: openpgp.SealedFormat(certs...)}
+	if ch.Style == "inline" {
+		key.style = "inline"
+	}
+	sealed, err := g.sealed.get(key, g.opt.Now(), func() (*openpgp.Sealed, error) {
+		plaintext := []byte(g.text(op, f, key.lang, nil))
+		if key.style != "inline" {
+			ds, err := g.boundRecipients(ctx, f)
+			if err != nil {
+				return nil, err
+			}
+			if plaintext, err = g.encode(op, f, key.lang, ds); err != nil {
+				return nil, err
+			}
+		}
+		return openpgp.Seal(plaintext, g.key(), key.format, g.opt.Now())
+	})
+	if err != nil {
+		return nil, fmt.Errorf("seal form %s: %w", f.ID, err)
+	}
+	return sealed.For(certs...)
+}
+
+// recipientCerts are the confirmed certificates that a delivery is sealed to,
+// narrowed by the channel's own list. None, or one that can't be encrypted to
+// today and no other, is an error: encryption fails closed.
+func (g *Gateway) recipientCerts(ctx context.Context, op *operation.Operation, p *operation.Participant, ch operation.Channel) ([]*openpgp.Certificate, error) {
+	all, err := g.opt.Ring.Recipients(ctx, op.Code, p.Code)
+	if err != nil {
+		return nil, err
+	}
+	var usable []*openpgp.Certificate
+	var last error
+	for _, c := range all {
+		if len(ch.Keys) > 0 && !narrowed(ch.Keys, c.Fingerprint()) {
+			continue
+		}
+		if last = c.Valid(openpgp.Encryption, g.opt.Now()); last == nil {
+			usable = append(usable, c)
+		}
+	}
+	switch {
+	case len(usable) > 0:
+		return usable, nil
+	case last != nil:
+		return nil, &Error{Kind: Refused, Public: "key-unusable", Err: fmt.Errorf("no certificate of %s can be encrypted to: %w", p.Code, last)}
+	}
+	return nil, &Error{Kind: Refused, Public: "no-key", Err: fmt.Errorf("%s has no confirmed certificate: confirm one with \"liaison key confirm\"", p.Code)}
+}
+
+func narrowed(keys []string, fp openpgp.Fingerprint) bool {
+	for _, k := range keys {
+		if want, err := openpgp.ParseFingerprint(k); err == nil && want == fp {
+			return true
+		}
+	}
+	return false
+}
+
+// boundRecipients are the recipients that relay.json names.
+func (g *Gateway) boundRecipients(ctx context.Context, f *Form) ([]operation.ParticipantCode, error) {
+	ds, err := g.opt.Reads.DeliveriesOf(ctx, f.ID)
+	if err != nil {
+		return nil, err
+	}
+	var out []operation.ParticipantCode
+	for _, d := range ds {
+		if d.State != Withheld {
+			out = append(out, d.Participant)
+		}
+	}
+	if len(out) == 0 { // an answer over the WebSocket has no delivery
+		for _, code := range f.Content.Boxes.All("A7") {
+			out = append(out, operation.ParticipantCode(code))
+		}
+	}
+	return out, nil
+}
+
+// SealAnswer returns the answer of a receipt as one sealed message for the
+// session's participant; nil where no answer is due.
+func (g *Gateway) SealAnswer(ctx context.Context, r *Receipt, s Session) ([]byte, error) {
+	if r.Answer == "" {
+		return nil, nil
+	}
+	op, err := g.operation(ctx, s.Operation)
+	if err != nil {
+		return nil, err
+	}
+	if op == nil || op.Participant(s.Participant) == nil {
+		return nil, Errorf(Refused, "", "%s is in no operation %s", s.Participant, s.Operation)
+	}
+	f, err := g.opt.Reads.Form(ctx, r.Answer)
+	if err != nil {
+		return nil, fmt.Errorf("read answer: %w", err)
+	}
+	return g.seal(ctx, op, f, op.Participant(s.Participant), operation.Channel{Kind: operation.WebSocket})
+}
+
+// sealFiles seals what inline style can't carry in its text, each as a file of
+// its own: form.json and the attachments.
+func (g *Gateway) sealFiles(ctx context.Context, op *operation.Operation, f *Form, p *operation.Participant, ch operation.Channel) ([]Attachment, error) {
+	certs, err := g.recipientCerts(ctx, op, p, ch)
+	if err != nil {
+		return nil, err
+	}
+	formJSON := f.Content.AsSent
+	if formJSON == nil {
+		formJSON = f.Content.JSON
+	}
+	var out []Attachment
+	for _, a := range append([]Attachment{{Name: "form.json", Content: formJSON}}, f.Content.Attachments...) {
+		sealed, err := openpgp.Seal(a.Content, g.key(), openpgp.SealedFormat(certs...), g.opt.Now())
+		if err != nil {
+			return nil, fmt.Errorf("seal a file of form %s: %w", f.ID, err)
+		}
+		message, err := sealed.For(certs...)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Attachment{Name: a.Name + ".pgp", Type: "application/octet-stream", Content: message})
+	}
+	return out, nil
+}

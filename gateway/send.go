@@ -1,0 +1,242 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"liaison/gateway/operation"
+)
+
+// The loop's pace: how many deliveries one claim takes, how long one attempt
+// may last, and how often it looks when nothing wakes it.
+const (
+	claimMost   = 64
+	sendTimeout = 5 * time.Minute
+	pollEvery   = time.Second
+)
+
+// Run delivers until ctx ends; wake says that something may be due. It returns
+// after the attempts under way have ended.
+func (g *Gateway) Run(ctx context.Context, wake <-chan struct{}) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	slots := make(chan struct{}, g.opt.Limits.Workers)
+	poll := time.NewTicker(pollEvery)
+	defer poll.Stop()
+	for {
+		claimed, err := g.deliverDue(ctx, &wg, slots)
+		if err != nil && ctx.Err() == nil {
+			g.opt.Log.Error("claim deliveries", "err", err)
+		}
+		if claimed == claimMost && err == nil {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-wake:
+		case <-poll.C:
+		}
+	}
+}
+
+// deliverDue claims what there are free workers for and starts it. It waits for
+// one free worker before it claims, so that a lease never waits in a queue.
+func (g *Gateway) deliverDue(ctx context.Context, wg *sync.WaitGroup, slots chan struct{}) (int, error) {
+	free := 0
+	for free < cap(slots) {
+		if free == 0 {
+			select {
+			case slots <- struct{}{}:
+			case <-ctx.Done():
+				return 0, ctx.Err()
+			}
+		} else {
+			select {
+			case slots <- struct{}{}:
+			default:
+				goto full
+			}
+		}
+		free++
+	}
+full:
+	deliveries, err := g.opt.Store.Claim(ctx, min(free, claimMost), g.opt.Now())
+	for range free - len(deliveries) {
+		<-slots
+	}
+	for _, d := range deliveries {
+		wg.Go(func() {
+			defer func() { <-slots }()
+			g.deliver(ctx, d)
+		})
+	}
+	if err != nil {
+		return 0, err
+	}
+	if len(deliveries) == free {
+		return claimMost, nil // there may be more: ask again as soon as a worker is free
+	}
+	return len(deliveries), nil
+}
+
+// deliver makes one attempt at a claimed delivery and records it. What it can't
+// record is repeated by whoever claims the delivery after the lease.
+func (g *Gateway) deliver(ctx context.Context, d Delivery) {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	op, err := g.operation(ctx, d.Operation)
+	if err != nil {
+		g.opt.Log.Error("read operation", "delivery", d.ID, "err", err)
+		return
+	}
+	evidence, err := g.attempt(ctx, op, d)
+	if err != nil && KindOf(err) == Internal && ctx.Err() != nil {
+		return // stopping: the lease is voided and another node goes on
+	}
+	a := &Attempt{Delivery: d, Evidence: evidence, Next: g.next(op, d, evidence, err)}
+	finish, stop := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+	defer stop()
+	if err := g.opt.Store.Finish(finish, a, g.consequence(finish, op, a)); err != nil && !errors.Is(err, ErrFenced) {
+		g.opt.Log.Error("record attempt", "delivery", d.ID, "err", err)
+		return
+	}
+	g.opt.Watch(Event{At: g.opt.Now(), What: string(a.Next.State), Operation: d.Operation, Participant: d.Participant, Channel: d.Channel,
+		Reference: d.Reference, Type: d.Type, Detail: evidence.Detail})
+}
+
+// finishTimeout bounds recording an attempt, also while stopping: a recorded
+// attempt is one repeat less.
+const finishTimeout = 10 * time.Second
+
+// attempt renders the delivery and hands it to its channel.
+func (g *Gateway) attempt(ctx context.Context, op *operation.Operation, d Delivery) (Evidence, error) {
+	e := Evidence{Delivery: d.ID, Channel: d.Channel, At: g.opt.Now(), Outcome: Deferred}
+	if d.Unreachable {
+		e.Outcome, e.Detail = Bounced, "not connected within this channel's share of the limit"
+		return e, nil
+	}
+	out, err := g.render(ctx, op, d)
+	if err != nil {
+		e.Detail = err.Error()
+		return e, err
+	}
+	sender := g.opt.Mail
+	if d.Channel == operation.WebSocket {
+		sender = g.opt.Socket
+	}
+	if sender == nil {
+		e.Outcome, e.Detail = Bounced, "the gateway has no such channel set up"
+		return e, nil
+	}
+	sent, err := sender.Send(ctx, out)
+	sent.Delivery, sent.Channel = d.ID, d.Channel
+	if sent.At.IsZero() {
+		sent.At = g.opt.Now()
+	}
+	if err != nil {
+		sent.Outcome = Deferred
+		if sent.Detail == "" {
+			sent.Detail = err.Error()
+		}
+	}
+	return sent, nil
+}
+
+// Render makes a delivery's outbound anew, after the policy of today: for a
+// WebSocket session that takes up where another ended.
+func (g *Gateway) Render(ctx context.Context, id DeliveryID) (*Outbound, error) {
+	d, err := g.opt.Reads.Delivery(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	op, err := g.operation(ctx, d.Operation)
+	if err != nil {
+		return nil, err
+	}
+	out, err := g.render(ctx, op, *d)
+	if KindOf(err) == Refused && d.Channel == operation.WebSocket { // its number must not leave a gap
+		return &Outbound{Delivery: d.ID, Operation: d.Operation, Participant: d.Participant, Reference: d.Reference,
+			Channel: operation.Channel{Kind: operation.WebSocket},
+			Status:  &Status{Reference: d.Reference, Recipient: d.Participant, State: Withheld, Reason: "withheld"}}, nil
+	}
+	return out, err
+}
+
+// render applies the policy, encodes and seals. A Refused error withholds the
+// delivery or ends its channel, by its Code.
+func (g *Gateway) render(ctx context.Context, op *operation.Operation, d Delivery) (*Outbound, error) {
+	if op == nil {
+		return nil, &Error{Kind: Refused, Public: "closed", Err: fmt.Errorf("operation %s is not in force", d.Operation)}
+	}
+	p := op.Participant(d.Participant)
+	if d.Participant == g.opt.Code {
+		p = g.desk(op)
+	}
+	if p == nil || d.ChannelAt >= len(p.Channels) || p.Channels[d.ChannelAt].Kind != d.Channel {
+		return nil, &Error{Kind: Refused, Public: "no-channel", Err: fmt.Errorf("%s has no such channel any more", d.Participant)}
+	}
+	ch := p.Channels[d.ChannelAt]
+	f, err := g.opt.Reads.Form(ctx, d.Form)
+	if err != nil {
+		return nil, fmt.Errorf("read form: %w", err)
+	}
+	ruling := rule(op, f, p, ch, g.opt.Now())
+	out := &Outbound{Delivery: d.ID, Form: d.Form, Operation: d.Operation, Participant: d.Participant, Number: f.Number, Reference: f.Reference, Channel: ch,
+		Urgent: f.Role == Original && f.Priority == Urgent, Exercise: f.Mode == "EXER" || f.Mode == "TEST",
+		Automated: f.Role != Original, InReplyTo: f.Content.Facts[factReplyTo]}
+	if f.Role == Notice && ch.Kind == operation.WebSocket {
+		out.Status = statusOf(f)
+		return out, nil
+	}
+	switch ruling.View {
+	case Whole:
+		out.Message, err = g.seal(ctx, op, f, p, ch)
+		if err == nil && ch.Style == "inline" {
+			out.Files, err = g.sealFiles(ctx, op, f, p, ch)
+		}
+	case Redacted:
+		out.Plain = g.text(op, f, p.Lang(), withheldBox(f.Content.Boxes, profile(op)))
+	case Notified:
+		out.Plain = g.notice(f, p.Lang())
+	default:
+		err = &Error{Kind: Refused, Code: ruling.Code, Public: ruling.Reason, Err: fmt.Errorf("withheld by policy: %s", ruling.Reason)}
+	}
+	return out, err
+}
+
+// notice says that a form waits, and nothing of it.
+func (g *Gateway) notice(f *Form, lang string) string {
+	say := sayer(lang)
+	text := say("notice", numberText(f.Operation, f.Number), g.opt.Code, g.opt.Phone) + "\n"
+	if f.Priority == Urgent {
+		text = say("notice-urgent") + "\n" + text
+	}
+	if f.Mode == "EXER" || f.Mode == "TEST" {
+		text = exerciseLine + "\n\n" + text + "\n" + exerciseLine + "\n"
+	}
+	return text
+}
+
+// statusOf reads a status notice back from its facts.
+func statusOf(f *Form) *Status {
+	facts := f.Content.Facts
+	return &Status{Reference: f.Content.Boxes.Get("A5"), Recipient: operation.ParticipantCode(facts[factRecipient]), State: State(facts[factState]),
+		Reason: facts[factReason], Phone: facts[factPhone]}
+}
+
+// desk is the coordination unit as a recipient: its channels are the desk's.
+func (g *Gateway) desk(op *operation.Operation) *operation.Participant {
+	p := op.Participant(g.opt.Code)
+	if p == nil {
+		p = &operation.Participant{Code: g.opt.Code}
+	}
+	at := *p
+	at.Channels = slices.Clone(op.Desk.Channels)
+	at.Duty.Phone = op.Desk.Phone
+	return &at
+}

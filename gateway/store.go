@@ -1,0 +1,108 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"liaison/gateway/operation"
+)
+
+// Ledger is what a decision may ask and take while its transaction is open.
+// Its methods are single statements; a decision never does cryptography or
+// waits for anything else.
+type Ledger interface {
+	// Known returns the accepted or held form that occupies a reference.
+	Known(op operation.Code, sender operation.ParticipantCode, reference string) (*Form, error)
+	// Similar returns a form of the same sender with the same signed bytes, or
+	// the same hash received since then.
+	Similar(op operation.Code, sender operation.ParticipantCode, hash, signed [32]byte, since time.Time) (*Form, error)
+	// NextNumber takes the operation's next form number.
+	NextNumber(op operation.Code) (int64, error)
+	// NextReference takes the sender's next free A4 that begins with prefix
+	// ("LV-VID-2026-"), six digits behind it.
+	NextReference(op operation.Code, sender operation.ParticipantCode, prefix string) (string, error)
+	// Form returns a form's columns, without its content. ErrNotFound.
+	Form(id FormID) (*Form, error)
+	// Deliveries returns where a form went.
+	Deliveries(form FormID) ([]Delivery, error)
+	// Once reports whether this was done already within the period, and marks it
+	// as done now.
+	Once(what string, now time.Time, period time.Duration) (already bool, err error)
+	// Replace settles an earlier form: sets its state (corrected, cancelled) and
+	// drops its deliveries that are still pending from the queue; returns the
+	// participants whose delivery had left.
+	Replace(form FormID, state FormState) ([]operation.ParticipantCode, error)
+}
+
+// Store is the record: each method is one durable transaction.
+type Store interface {
+	// Offer counts an offer in its own commit, before the bytes are opened.
+	// Where one of the inbound's repeats is known it returns the recorded
+	// receipt (Repeated set) and counts nothing. ErrOtherBytes: an exclusive
+	// name came with other bytes.
+	Offer(ctx context.Context, in *Inbound) (count int, receipt *Receipt, err error)
+
+	// Accept is the commit point: it records the inbound, its repeats and what
+	// decide makes of it. decide runs inside the transaction, possibly more than
+	// once (deadlock, batch rolled back), and must be pure but for the ledger.
+	// If a repeat was recorded meanwhile, the recorded receipt is returned and
+	// decide's work is dropped.
+	Accept(ctx context.Context, in *Inbound, decide func(Ledger) (*Decision, error)) (*Receipt, error)
+
+	// Claim leases up to limit due deliveries to this node, urgent first, oldest
+	// first. A WebSocket delivery is claimed only by the node that holds the
+	// participant's session; when none does and its channel's share is over
+	// (ChannelFrom before unreachableBefore(priority)), by any node, marked
+	// Unreachable. Phone deliveries are never claimed.
+	Claim(ctx context.Context, limit int, now time.Time) ([]Delivery, error)
+
+	// Finish appends the attempt's evidence always, and where the fence still
+	// holds applies Next and what consequence returns (a notice to the sender, an
+	// audit entry; its Verdict is ignored). consequence may be nil.
+	Finish(ctx context.Context, a *Attempt, consequence func(Ledger) (*Decision, error)) error
+}
+
+// Reads is what the flow reads of the record.
+type Reads interface {
+	// Form returns a form with its content and attachments. ErrNotFound.
+	Form(ctx context.Context, id FormID) (*Form, error)
+	// FormByReference finds a form by A4, or by "OP-7K3 000123"; sender may be ""
+	// for any. ErrNotFound.
+	FormByReference(ctx context.Context, op operation.Code, sender operation.ParticipantCode, reference string) (*Form, error)
+	// Delivery returns one delivery. ErrNotFound.
+	Delivery(ctx context.Context, id DeliveryID) (*Delivery, error)
+	// DeliveriesOf returns where a form went.
+	DeliveriesOf(ctx context.Context, id FormID) ([]Delivery, error)
+	// Operations returns all applied operations that are not closed, with the
+	// version that changes whenever one of them does.
+	Operations(ctx context.Context) (ops []*operation.Operation, version int64, err error)
+}
+
+// Sequencer keeps the WebSocket's sequence of a participant: one writer, no
+// gaps, a number never moves.
+type Sequencer interface {
+	// OpenSession makes this node's session the live one of its participant and
+	// returns the last number given and the highest acknowledged. An older
+	// session, on any node, is ended: its node sees ErrFenced at the next Number
+	// and its id in Replaced.
+	OpenSession(ctx context.Context, s Session) (last, acked int64, err error)
+	// CloseSession ends the session, if it is still the live one.
+	CloseSession(ctx context.Context, id string) error
+	// LiveSessions returns which of the given session ids are still live.
+	LiveSessions(ctx context.Context, ids []string) (map[string]bool, error)
+	// Number gives a delivery its number in the live session's sequence; one
+	// that has a number keeps it. ErrFenced: the session is not live any more.
+	Number(ctx context.Context, session string, id DeliveryID) (int64, error)
+	// Numbered returns up to limit numbered deliveries above after that are not
+	// acknowledged or, where after is lower than acknowledged, all above after.
+	Numbered(ctx context.Context, op operation.Code, p operation.ParticipantCode, after int64, limit int) ([]Numbered, error)
+	// Acknowledge settles all numbers up to seq as confirmed by system and
+	// returns the deliveries that it newly settled.
+	Acknowledge(ctx context.Context, op operation.Code, p operation.ParticipantCode, seq int64, by string) ([]DeliveryID, error)
+}
+
+// Numbered is a delivery with its number in a participant's sequence.
+type Numbered struct {
+	Seq      int64
+	Delivery DeliveryID
+}
