@@ -8,17 +8,11 @@ package configs
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // Gateway is gateway.yaml. Relative paths are relative to the file.
@@ -30,15 +24,24 @@ type Gateway struct {
 	WebSocket  WebSocket `yaml:"websocket"`
 	Operations []string  `yaml:"operations"` // globs of operation files, applied at start when they changed
 
+	// Read and checked, but not served yet: a later version does. "liaison
+	// serve" ignores them for now.
+	Portal    Portal     `yaml:"portal"`
+	Metrics   Listen     `yaml:"metrics"`   // loopback alone
+	Operators []Operator `yaml:"operators"` // people, each under their own name
+	Alarm     Alarm      `yaml:"alarm"`
+	Limits    Limits     `yaml:"limits"`
+
 	dir string
 }
 
 // Identity is who the gateway is.
 type Identity struct {
 	Code           string   `yaml:"code"`            // participant code of the gateway itself
-	Address        string   `yaml:"address"`         // its mail address
+	Address        string   `yaml:"address"`         // its mail address, bare: ocu@gateway.example
 	KeyFiles       []string `yaml:"key_files"`       // secret keys; the first signs, all open
 	PassphraseFile string   `yaml:"passphrase_file"` // or LIAISON_PASSPHRASE
+	Phone          string   `yaml:"phone"`           // of the unit, with hours: the last line of every mail
 }
 
 // Mail is the mail channel.
@@ -71,23 +74,33 @@ type WebSocket struct {
 	TLSKeyFile  string   `yaml:"tls_key_file"`
 }
 
-// Agent is agent.yaml, a participant's end of the WebSocket channel.
-type Agent struct {
-	URL            string        `yaml:"url"` // wss://channel.gateway.example/v1/channel
-	Operation      string        `yaml:"operation"`
-	Participant    string        `yaml:"participant"`
-	Reference      string        `yaml:"reference"` // begin of the references that the agent gives, LV-VID
-	KeyFile        string        `yaml:"key_file"`
-	PassphraseFile string        `yaml:"passphrase_file"` // or LIAISON_PASSPHRASE
-	Gateway        string        `yaml:"gateway_certificate"`
-	Fingerprint    string        `yaml:"gateway_fingerprint"` // compared with the certificate before it is used
-	Folder         string        `yaml:"folder"`              // holds in/, out/ and state/
-	Language       string        `yaml:"language"`
-	Exec           []string      `yaml:"exec"` // command to run for each form, with its folder as last argument
-	ExecTimeout    time.Duration `yaml:"exec_timeout"`
-	CAFile         string        `yaml:"ca_file"` // trust this authority instead of the system's
+// Portal is the room's portal; a later version serves it. Plain HTTP is for
+// loopback alone.
+type Portal struct {
+	Listen      string `yaml:"listen"`
+	URL         string `yaml:"url"` // as people's browsers reach it, https://room.gateway.example
+	TLSCertFile string `yaml:"tls_cert_file"`
+	TLSKeyFile  string `yaml:"tls_key_file"`
+}
 
-	dir string
+// Operator is a person who works at the gateway; a later version knows them.
+type Operator struct {
+	Name  string `yaml:"name"`
+	Key   string `yaml:"key"` // file with their certificate
+	Phone string `yaml:"phone"`
+}
+
+// Alarm says who is woken, and how; a later version does it.
+type Alarm struct {
+	To     []string      `yaml:"to"`     // mail addresses
+	Exec   string        `yaml:"exec"`   // program to run
+	Repeat time.Duration `yaml:"repeat"` // until someone takes it, 5m
+}
+
+// Limits bound what the gateway takes; a later version reads them, until then
+// its own apply. Zero means its own.
+type Limits struct {
+	Message int64 `yaml:"message"` // bytes of one message, attachments included
 }
 
 // Problems are all faults of a file at once.
@@ -98,140 +111,18 @@ func (p Problems) Error() string { return strings.Join(p, "; ") }
 // LoadGateway reads gateway.yaml and checks it. An error is a Problems.
 func LoadGateway(file string) (*Gateway, error) {
 	g := &Gateway{dir: filepath.Dir(file), Store: "sqlite:data/liaison.db", StorageKey: "secrets/storage"}
-	if err := load(file, g); err != nil {
+	f, err := load(file, g)
+	if err != nil {
 		return nil, err
 	}
-	if p := g.check(file); len(p) > 0 {
-		return nil, p
+	if f.gateway(g); len(f.problems) > 0 {
+		return nil, f.problems
 	}
 	return g, nil
 }
 
-// LoadAgent reads agent.yaml and checks it. An error is a Problems.
-func LoadAgent(file string) (*Agent, error) {
-	a := &Agent{dir: filepath.Dir(file), Folder: ".", Language: "en", ExecTimeout: time.Minute}
-	if err := load(file, a); err != nil {
-		return nil, err
-	}
-	var p Problems
-	for _, f := range []struct{ key, value string }{{"url", a.URL}, {"operation", a.Operation}, {"participant", a.Participant}, {"key_file", a.KeyFile},
-		{"gateway_certificate", a.Gateway}, {"gateway_fingerprint", a.Fingerprint}} {
-		if f.value == "" {
-			p = append(p, file+": "+f.key+" is missing")
-		}
-	}
-	if u, err := url.Parse(a.URL); a.URL != "" && (err != nil || u.Scheme != "wss" && !(u.Scheme == "ws" && loopback(u.Hostname()))) {
-		p = append(p, file+": url must begin with wss:// (ws:// on loopback alone)")
-	}
-	if len(p) > 0 {
-		return nil, p
-	}
-	return a, nil
-}
-
-var linePattern = regexp.MustCompile(`line (\d+): (?:field (\S+) not found in type \S+)?`)
-
-func load(file string, into any) error {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return Problems{fmt.Sprintf("read %s: %v; \"liaison init\" makes a set-up", file, err)}
-	}
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	d.KnownFields(true)
-	err = d.Decode(into)
-	if err == nil {
-		return nil
-	}
-	messages := []string{err.Error()}
-	var te *yaml.TypeError
-	if errors.As(err, &te) {
-		messages = te.Errors
-	}
-	var p Problems
-	for _, m := range messages {
-		match := linePattern.FindStringSubmatch(m)
-		switch {
-		case match == nil:
-			p = append(p, file+": "+m)
-		case match[2] != "":
-			p = append(p, fmt.Sprintf("%s:%s: there is no key %q here; check the spelling against the example", file, match[1], match[2]))
-		default:
-			p = append(p, fmt.Sprintf("%s:%s: %s", file, match[1], strings.TrimPrefix(m, match[0])))
-		}
-	}
-	return p
-}
-
-func (g *Gateway) check(file string) Problems {
-	var p Problems
-	add := func(format string, args ...any) { p = append(p, file+": "+fmt.Sprintf(format, args...)) }
-	if g.Gateway.Code == "" {
-		add("gateway.code is missing: the participant code of the gateway itself, such as OCU")
-	}
-	if len(g.Gateway.KeyFiles) == 0 {
-		add("gateway.key_files is missing: name the gateway's secret key")
-	}
-	if !strings.HasPrefix(g.Store, "sqlite:") && !strings.HasPrefix(g.Store, "postgres://") {
-		add("store: %q is neither sqlite:FILE nor postgres://…", g.Store)
-	}
-	for _, s := range []struct {
-		key    string
-		server Server
-	}{{"mail.imap", g.Mail.IMAP}, {"mail.smtp", g.Mail.SMTP}} {
-		if s.server.URL != "" {
-			if err := s.server.check(strings.TrimPrefix(s.key, "mail.")); err != nil {
-				add("%s.url: %v", s.key, err)
-			}
-		}
-	}
-	if l := g.Mail.LMTP.Listen; l != "" && !strings.HasPrefix(l, "/") && !localListen(l) {
-		add("mail.lmtp.listen: %q is reachable from outside; use a loopback address or a Unix socket", l)
-	}
-	w := g.WebSocket
-	if w.Listen != "" && len(w.Hosts) == 0 {
-		add("websocket.hosts is missing: the names that participants dial")
-	}
-	if w.Listen != "" && w.TLSCertFile == "" && !localListen(w.Listen) {
-		add("websocket.tls_cert_file is missing: without TLS only a loopback address may listen")
-	}
-	if (w.TLSCertFile == "") != (w.TLSKeyFile == "") {
-		add("websocket: tls_cert_file and tls_key_file go together")
-	}
-	return p
-}
-
-func (s Server) check(kind string) error {
-	u, err := url.Parse(s.URL)
-	if err != nil || u.Host == "" {
-		return fmt.Errorf("%q is no server address; write it as %ss://mail.example", s.URL, kind)
-	}
-	switch u.Scheme {
-	case kind + "s", kind + "+starttls":
-		return nil
-	case kind + "+insecure":
-		if loopback(u.Hostname()) {
-			return nil
-		}
-		return fmt.Errorf("%s is accepted for loopback addresses alone; use %ss", u.Scheme, kind)
-	}
-	return fmt.Errorf("unknown scheme %q; use %ss or %s+starttls", u.Scheme, kind, kind)
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-func localListen(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	return err == nil && loopback(host)
-}
-
 // Path resolves a path of the file.
 func (g *Gateway) Path(p string) string { return resolve(g.dir, p) }
-
-// Path resolves a path of the file.
-func (a *Agent) Path(p string) string { return resolve(a.dir, p) }
 
 func resolve(dir, p string) string {
 	if p == "" || filepath.IsAbs(p) {
@@ -241,7 +132,8 @@ func resolve(dir, p string) string {
 }
 
 // Secret reads a secret: the file's first line, or the environment's variable
-// where no file is named.
+// where no file is named. It is empty where the variable isn't set or the first
+// line is empty; whether that will do is for the caller to say.
 func Secret(file, variable string) ([]byte, error) {
 	if file == "" {
 		return []byte(os.Getenv(variable)), nil
@@ -250,5 +142,6 @@ func Secret(file, variable string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read secret: %w", err)
 	}
-	return bytes.TrimRight(data, "\r\n"), nil
+	line, _, _ := bytes.Cut(data, []byte("\n"))
+	return bytes.TrimRight(line, "\r"), nil
 }

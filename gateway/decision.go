@@ -6,10 +6,11 @@ import (
 )
 
 // Released decides what follows when a person releases a held form: it goes to
-// whom it names, under today's policy, and its sender hears of it. who and why
-// go into the audit log.
-func (g *Gateway) Released(ctx context.Context, who, why string, now time.Time) func(Ledger, *Form) (*Decision, error) {
-	return func(l Ledger, f *Form) (*Decision, error) {
+// whom it names, under today's policy, and its sender hears of it. The store
+// writes who and why into the audit log.
+func (g *Gateway) Released(ctx context.Context, f *Form) func(Ledger) (*Decision, error) {
+	now := g.opt.Now()
+	return func(l Ledger) (*Decision, error) {
 		op, err := g.operation(ctx, f.Operation)
 		if err != nil {
 			return nil, err
@@ -17,8 +18,7 @@ func (g *Gateway) Released(ctx context.Context, who, why string, now time.Time) 
 		if op == nil {
 			return nil, Errorf(Refused, "", "operation %s is not in force", f.Operation)
 		}
-		d := &Decision{Verdict: Accepted, Operation: f.Operation, Sender: f.Sender, Subject: f.ID,
-			Audit: []AuditEntry{{Kind: Alteration, At: now, Actor: who, Action: "form released", Operation: f.Operation, Reference: f.Reference, Justification: why}}}
+		d := &Decision{Verdict: Accepted, Operation: f.Operation, Sender: f.Sender, Subject: f.ID}
 		recipients, _ := op.Expand(f.Content.Boxes.All("A7"), g.opt.Code, f.Sender)
 		var deliveries []NewDelivery
 		for _, to := range recipients {
@@ -26,23 +26,23 @@ func (g *Gateway) Released(ctx context.Context, who, why string, now time.Time) 
 			deliveries = append(deliveries, nd)
 		}
 		d.Forms = []NewForm{{Form: *f, Deliveries: deliveries}}
-		return d, g.tellOutcome(l, d, f, "released", now)
+		return d, g.tellOutcome(ctx, l, d, f, "released", now)
 	}
 }
 
 // Declined decides what follows when a person refuses a held form.
-func (g *Gateway) Declined(ctx context.Context, who, why string, now time.Time) func(Ledger, *Form) (*Decision, error) {
-	return func(l Ledger, f *Form) (*Decision, error) {
-		d := &Decision{Verdict: Rejected, Operation: f.Operation, Sender: f.Sender, Subject: f.ID,
-			Audit: []AuditEntry{{Kind: Alteration, At: now, Actor: who, Action: "form refused by a person", Operation: f.Operation, Reference: f.Reference, Justification: why}}}
-		return d, g.tellOutcome(l, d, f, "declined", now)
+func (g *Gateway) Declined(ctx context.Context, f *Form) func(Ledger) (*Decision, error) {
+	now := g.opt.Now()
+	return func(l Ledger) (*Decision, error) {
+		d := &Decision{Verdict: Rejected, Operation: f.Operation, Sender: f.Sender, Subject: f.ID}
+		return d, g.tellOutcome(ctx, l, d, f, "declined", now)
 	}
 }
 
 // tellOutcome tells the sender what a person decided: only one who had proven
 // itself, over its own channel.
-func (g *Gateway) tellOutcome(l Ledger, d *Decision, f *Form, say string, now time.Time) error {
-	op, err := g.operation(context.Background(), f.Operation)
+func (g *Gateway) tellOutcome(ctx context.Context, l Ledger, d *Decision, f *Form, say string, now time.Time) error {
+	op, err := g.operation(ctx, f.Operation)
 	if err != nil || op == nil || f.Assurance != Signed {
 		return err
 	}

@@ -74,12 +74,12 @@ const (
 // Content is what of a form is secret. It refuses to print.
 type Content struct {
 	Boxes       *form.Form        `json:"-"`
-	JSON        []byte            `json:"json"`             // canonical boxes as the gateway reads them, filled in
-	AsSent      []byte            `json:"sent,omitempty"`   // form.json as the originator sent it, byte for byte
-	Signature   []byte            `json:"sig,omitempty"`    // detached, over AsSent
-	Original    []byte            `json:"mime,omitempty"`   // the signed MIME original
-	Added       []string          `json:"added,omitempty"`  // boxes added by the gateway
-	Text        string            `json:"text,omitempty"`   // what stood outside the boxes
+	JSON        []byte            `json:"json"`            // canonical boxes as the gateway reads them, filled in
+	AsSent      []byte            `json:"sent,omitempty"`  // form.json as the originator sent it, byte for byte
+	Signature   []byte            `json:"sig,omitempty"`   // detached, over AsSent
+	Original    []byte            `json:"mime,omitempty"`  // the signed MIME original
+	Added       []string          `json:"added,omitempty"` // boxes added by the gateway
+	Text        string            `json:"text,omitempty"`  // what stood outside the boxes
 	Subject     string            `json:"subject,omitempty"`
 	Problems    []form.Problem    `json:"problems,omitempty"`
 	Changes     []form.Change     `json:"changes,omitempty"` // of a correction

@@ -23,8 +23,8 @@ import (
 	"sync"
 	"time"
 
-	pgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	pgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 )
 
 // certificateLimit bounds what is parsed as certificates, in bytes.
@@ -118,7 +118,7 @@ func newCertificate(e *pgp.Entity) (*Certificate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read certificate: %v", err)
 	}
-	return &Certificate{entity: public, raw: raw.Bytes()}, nil
+	return &Certificate{entity: settle(public), raw: raw.Bytes()}, nil
 }
 
 func parseEntities(data []byte) (pgp.EntityList, error) {
@@ -196,215 +196,6 @@ func (c *Certificate) KeyIDs() []uint64 {
 	return ids
 }
 
-// Purpose is what a key is asked for.
-type Purpose int
-
-// The purposes.
-const (
-	Encryption Purpose = iota
-	Signing
-)
-
-func (p Purpose) String() string { return [...]string{"encryption", "signing"}[p] }
-
-// KeyError says why a certificate can't serve a purpose on a day.
-type KeyError struct {
-	Fingerprint Fingerprint
-	Purpose     Purpose
-	Reason      string // expired, revoked, weak, not-yet-valid, no-subkey
-}
-
-func (e *KeyError) Error() string {
-	words := map[string]string{"expired": "its %s key has expired", "revoked": "it was revoked, so its %s key can't be used",
-		"weak": "its %s key is too weak (RSA under 2048 bits, DSA or ElGamal)", "not-yet-valid": "its %s key is not valid yet", "no-subkey": "it has no usable %s key"}
-	return fmt.Sprintf("certificate %s: "+words[e.Reason], e.Fingerprint, e.Purpose)
-}
-
-// Valid reports whether the certificate can serve the purpose at a time: nil,
-// or a *KeyError. It is a question about one subkey, one purpose, one day.
-func (c *Certificate) Valid(p Purpose, at time.Time) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if _, ok := c.usable(p, at); ok {
-		return nil
-	}
-	return &KeyError{Fingerprint: fingerprintOf(c.entity.PrimaryKey), Purpose: p, Reason: c.reason(p, at)}
-}
-
-func (c *Certificate) usable(p Purpose, at time.Time) (*packet.PublicKey, bool) {
-	var key pgp.Key
-	var ok bool
-	if p == Encryption {
-		key, ok = c.entity.EncryptionKey(at, policy(at))
-	} else {
-		key, ok = c.entity.SigningKey(at, policy(at))
-	}
-	if !ok {
-		return nil, false
-	}
-	return key.PublicKey, true
-}
-
-// reason finds out why there is no usable key, by asking the same question on
-// other days.
-func (c *Certificate) reason(p Purpose, at time.Time) string {
-	if c.entity.Revoked(at) {
-		return "revoked"
-	}
-	for _, day := range c.turningPoints() {
-		if _, ok := c.usable(p, day); ok {
-			if day.Before(at) {
-				return "expired"
-			}
-			return "not-yet-valid"
-		}
-	}
-	if bits, err := c.entity.PrimaryKey.BitLength(); err == nil && c.entity.PrimaryKey.PubKeyAlgo <= packet.PubKeyAlgoRSASignOnly && bits < 2048 {
-		return "weak"
-	}
-	if c.entity.PrimaryKey.PubKeyAlgo == packet.PubKeyAlgoDSA {
-		return "weak"
-	}
-	return "no-subkey"
-}
-
-// turningPoints are the moments around which the answer can change: a second
-// after each key and signature began.
-func (c *Certificate) turningPoints() []time.Time {
-	var out []time.Time
-	add := func(t time.Time) { out = append(out, t.Add(time.Second)) }
-	add(c.entity.PrimaryKey.CreationTime)
-	for _, id := range c.entity.Identities {
-		for _, s := range id.SelfCertifications {
-			add(s.Packet.CreationTime)
-		}
-	}
-	for _, s := range c.entity.DirectSignatures {
-		add(s.Packet.CreationTime)
-	}
-	for _, sub := range c.entity.Subkeys {
-		add(sub.PublicKey.CreationTime)
-		for _, s := range sub.Bindings {
-			add(s.Packet.CreationTime)
-		}
-	}
-	slices.SortFunc(out, func(a, b time.Time) int { return a.Compare(b) })
-	return out
-}
-
-// ValidUntil returns the last second until which the purpose is served without
-// a gap, seen from a time; forever where no end is in sight (twenty years). The
-// zero time: not even then.
-func (c *Certificate) ValidUntil(p Purpose, from time.Time) (until time.Time, forever bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if _, ok := c.usable(p, from); !ok {
-		return time.Time{}, false
-	}
-	low, high := from, from
-	for step := 24 * time.Hour; ; step *= 2 {
-		high = low.Add(step)
-		if high.Sub(from) > 20*365*24*time.Hour {
-			return high, true
-		}
-		if _, ok := c.usable(p, high); !ok {
-			break
-		}
-		low = high
-	}
-	for high.Sub(low) > time.Second {
-		mid := low.Add(high.Sub(low) / 2)
-		if _, ok := c.usable(p, mid); ok {
-			low = mid
-		} else {
-			high = mid
-		}
-	}
-	return low, false
-}
-
-// Revoked reports whether the whole certificate is revoked at a time.
-func (c *Certificate) Revoked(at time.Time) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.entity.Revoked(at)
-}
-
-// Merge returns the certificate with what a newer copy of it adds: valid
-// self-signatures, subkeys, user IDs, revocations. Another primary key is an
-// error.
-func (c *Certificate) Merge(newer *Certificate) (*Certificate, error) {
-	if c.Fingerprint() != newer.Fingerprint() {
-		return nil, fmt.Errorf("%s is another certificate than %s, not a newer copy of it", newer.Fingerprint(), c.Fingerprint())
-	}
-	merged, err := parseEntities(mergePackets(c.raw, newer.raw))
-	if err != nil {
-		return nil, err
-	}
-	return newCertificate(merged[0])
-}
-
-// mergePackets puts the packets of both copies together: each component once,
-// with the signatures of both.
-func mergePackets(a, b []byte) []byte {
-	var order []string
-	signatures := map[string][][]byte{}
-	for _, raw := range [][]byte{a, b} {
-		component := ""
-		reader := packet.NewOpaqueReader(bytes.NewReader(raw))
-		for {
-			op, err := reader.Next()
-			if err != nil {
-				break
-			}
-			var buf bytes.Buffer
-			if op.Serialize(&buf) != nil {
-				break
-			}
-			if op.Tag != packetSignature {
-				component = buf.String()
-				if _, seen := signatures[component]; !seen {
-					order, signatures[component] = append(order, component), nil
-				}
-				continue
-			}
-			if !slices.ContainsFunc(signatures[component], func(s []byte) bool { return bytes.Equal(s, buf.Bytes()) }) {
-				signatures[component] = append(signatures[component], buf.Bytes())
-			}
-		}
-	}
-	var out bytes.Buffer
-	for _, group := range [][]string{keepTags(order, packetUserID, false), keepTags(order, packetUserID, true)} {
-		for _, component := range group {
-			out.WriteString(component)
-			for _, s := range signatures[component] {
-				out.Write(s)
-			}
-		}
-	}
-	return out.Bytes()
-}
-
-// Packet tags (RFC 9580, section 5).
-const (
-	packetSignature = 2
-	packetUserID    = 13
-	packetSubkey    = 14
-)
-
-// keepTags returns the components before the subkeys, or the subkeys: a
-// certificate has its user IDs first.
-func keepTags(order []string, _ int, subkeys bool) []string {
-	var out []string
-	for _, component := range order {
-		op, err := packet.NewOpaqueReader(strings.NewReader(component)).Next()
-		if err == nil && (op.Tag == packetSubkey) == subkeys {
-			out = append(out, component)
-		}
-	}
-	return out
-}
-
 // Format is the format of an encrypted message's body.
 type Format int
 
@@ -414,11 +205,13 @@ const (
 	SEIPDv2 Format = 2
 )
 
-// Reads returns the newest format that the certificate says it reads.
+// Reads returns the newest format that the certificate says it reads, by its
+// newest self-signature, whether or not that has expired: what a program reads
+// doesn't depend on the day.
 func (c *Certificate) Reads() Format {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	self, err := c.entity.PrimarySelfSignature(time.Time{}, policy(time.Time{}))
+	self, err := c.entity.PrimarySelfSignature(time.Time{}, policy(c.entity.PrimaryKey.CreationTime))
 	if err == nil && self != nil && self.SEIPDv2 {
 		return SEIPDv2
 	}
@@ -437,4 +230,3 @@ func SealedFormat(certs ...*Certificate) Format {
 	}
 	return SEIPDv2
 }
-

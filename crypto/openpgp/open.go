@@ -91,7 +91,7 @@ func Open(message []byte, keys []*SecretKey, certs Lookup, at time.Time, lim Lim
 	}
 	if bytes.Contains(message, []byte("-----BEGIN PGP SIGNED MESSAGE-----")) {
 		if block, _ := clearsign.Decode(message); block != nil {
-			return openCleartext(block, certs, at)
+			return openCleartext(block, certs, at, lim)
 		}
 	}
 	packets := message
@@ -110,7 +110,8 @@ func openPackets(packets []byte, keys []*SecretKey, certs Lookup, at time.Time, 
 	defer ring.release()
 	config := policy(at)
 	most := lim.plaintext() + 1
-	config.MaxDecompressedMessageSize = &most
+	inflated := most + packetsAround
+	config.MaxDecompressedMessageSize = &inflated
 	md, err := pgp.ReadMessage(bytes.NewReader(packets), ring, nil, config)
 	if err != nil {
 		return nil, openError(err, recipients)
@@ -133,6 +134,11 @@ func openPackets(packets []byte, keys []*SecretKey, certs Lookup, at time.Time, 
 	o.Signature = best(o.Signatures)
 	return o, nil
 }
+
+// packetsAround is room for the packets around a compressed plaintext, so that
+// the limit is the plaintext's own, and meets it first: what the library itself
+// says of a bomb is made unrecognisable on purpose where it was encrypted.
+const packetsAround = 64 << 10
 
 // survey reads the outer packets: the format, whom the message is encrypted to,
 // and that nothing without integrity protection comes near the library.
@@ -216,7 +222,10 @@ func openError(err error, recipients []uint64) *OpenError {
 
 // openCleartext opens a cleartext-signed message (RFC 9580, section 7): its
 // text is what was signed.
-func openCleartext(block *clearsign.Block, certs Lookup, at time.Time) (*Opened, error) {
+func openCleartext(block *clearsign.Block, certs Lookup, at time.Time, lim Limits) (*Opened, error) {
+	if int64(len(block.Plaintext)) > lim.plaintext() {
+		return nil, &OpenError{Reason: "too-large"}
+	}
 	sig, err := io.ReadAll(io.LimitReader(block.ArmoredSignature.Body, certificateLimit))
 	if err != nil {
 		return nil, &OpenError{Reason: "corrupt", Err: err}

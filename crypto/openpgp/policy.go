@@ -11,10 +11,11 @@ import (
 // signatures, RSA from 2048 bits, no DSA or ElGamal, no message without
 // integrity protection, AES-256, no compression (its length would tell about the
 // content), no intended-recipient subpackets (the recipients of a sealed body
-// differ, see Seal).
+// differ, see Seal). The library's clock is the time handed in, never the wall's.
 func policy(at time.Time) *packet.Config {
 	recipients := false
-	c := &packet.Config{
+	return &packet.Config{
+		Time:                        func() time.Time { return at },
 		DefaultCipher:               packet.CipherAES256,
 		DefaultHash:                 crypto.SHA256,
 		DefaultCompressionAlgo:      packet.CompressionNone,
@@ -23,8 +24,4 @@ func policy(at time.Time) *packet.Config {
 		AEADConfig:                  &packet.AEADConfig{ChunkSize: 4096},
 		CheckIntendedRecipients:     &recipients,
 	}
-	if !at.IsZero() {
-		c.Time = func() time.Time { return at }
-	}
-	return c
 }

@@ -109,8 +109,8 @@ func (s *Sealed) Write(w io.Writer, recipients ...*Certificate) error {
 }
 
 // encryptionKey is the certificate's encryption key for a day. It is worked out
-// once a day and certificate: its self-signatures are not verified again for
-// each message.
+// once an hour, and again when something about the certificate changes by
+// itself: its self-signatures are not verified again for each message.
 func (c *Certificate) encryptionKey(at time.Time) (*packet.PublicKey, error) {
 	c.encMu.Lock()
 	defer c.encMu.Unlock()
@@ -126,16 +126,11 @@ func (c *Certificate) encryptionKey(at time.Time) (*packet.PublicKey, error) {
 	if err != nil {
 		return nil, &KeyError{Fingerprint: c.Fingerprint(), Purpose: Encryption, Reason: "no-subkey"}
 	}
-	until, _ := c.ValidUntil(Encryption, at)
-	c.encKey, c.encFrom, c.encTo = key.PublicKey, at, minTime(until, at.Add(time.Hour))
-	return c.encKey, nil
-}
-
-func minTime(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
+	c.encKey, c.encFrom, c.encTo = key.PublicKey, at, at.Add(time.Hour)
+	if change := c.nextChange(at); !change.IsZero() && change.Before(c.encTo) {
+		c.encTo = change
 	}
-	return b
+	return c.encKey, nil
 }
 
 // SignDetached returns a detached binary signature over data.

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	pgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	pgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 )
 
 // Errors of reading secret keys.

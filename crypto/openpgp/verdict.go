@@ -44,6 +44,11 @@ type Signature struct {
 // best picks the signature that speaks for a message: a good one if there is
 // one, else the one that proves the most wrong, so that a bad signature is never
 // hidden behind an unknown one.
+//
+// A good signature wins over a bad one beside it: each covers the whole message
+// by itself, and if a second could spoil the first, anyone on the way could
+// unsign a message by adding one. Of several good ones the innermost counts; who
+// needs to know of all reads Opened.Signatures.
 func best(all []Signature) Signature {
 	order := []Verdict{Good, Bad, RevokedKey, ExpiredKey, Weak, UnknownKey}
 	for _, v := range order {
@@ -80,6 +85,21 @@ func verdicts(md *pgp.MessageDetails, ring *ring, at time.Time) []Signature {
 	return out
 }
 
+// judge gives the verdict on one signature. It asks in the order of what would
+// be worst to miss:
+//
+//   - unknown-key: the signer is none that was looked up, whatever the library
+//     says; our own secret keys don't count.
+//   - weak: MD5, SHA-1 or RIPEMD, not even verified; or a key too weak to believe.
+//   - revoked-key: the certificate is revoked at the time of the verdict, though
+//     the signature may be older and sound. A thief dates a signature as he
+//     likes; who revokes wants all of it doubted. Only a revocation that itself
+//     begins after that time and gives a harmless reason (retired, superseded)
+//     doesn't count yet.
+//   - expired-key: the key had expired when the signature was made, by its own
+//     date. A signature made in time stays good after the key's end.
+//   - bad: everything else, also what is dated more than a day ahead of us or
+//     outside the key's life.
 func judge(md *pgp.MessageDetails, c *pgp.SignatureCandidate, signer *pgp.Entity, at time.Time) (Verdict, string) {
 	err := c.SignatureError
 	switch {
@@ -105,6 +125,16 @@ func judge(md *pgp.MessageDetails, c *pgp.SignatureCandidate, signer *pgp.Entity
 	var weak pgperrors.WeakAlgorithmError
 	if errors.As(err, &weak) {
 		return Weak, "signed by a key too weak to believe"
+	}
+	if c.SignedBy == nil && c.CorrespondingSig != nil { // no key of the certificate would do; the library hides why
+		switch reason(signer, Signing, c.CorrespondingSig.CreationTime) {
+		case "revoked":
+			return RevokedKey, "the signing key is revoked"
+		case "expired":
+			return ExpiredKey, "the key had expired when it signed"
+		case "weak":
+			return Weak, "signed by a key too weak to believe"
+		}
 	}
 	return Bad, err.Error()
 }
@@ -242,5 +272,5 @@ func parseOne(raw []byte) *pgp.Entity {
 	if err != nil {
 		return nil
 	}
-	return e
+	return settle(e)
 }

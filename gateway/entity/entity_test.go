@@ -8,6 +8,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,7 @@ func (pretend) Open(m []byte) (Opened, error) {
 	}
 	if _, body, ok := strings.Cut(string(m), "\n\n"); ok && bytes.HasPrefix(m, []byte(beginMessage)) {
 		body, _, _ = strings.Cut(body, "\n-----END")
+		body, _, _ = strings.Cut(body, "\n=") // a checksum isn't looked at
 		m = decodeBase64([]byte(body))
 	}
 	parts := strings.SplitN(string(m), "|", 5)
@@ -64,6 +66,7 @@ func (pretend) Verify(signed, signature []byte) Signature {
 type seen struct {
 	Kind        Kind        `json:"kind"`
 	From        []string    `json:"from"`
+	Sender      []string    `json:"sender"`
 	Subject     string      `json:"subject"`
 	Encrypted   bool        `json:"encrypted"`
 	Verdict     string      `json:"verdict"`
@@ -78,7 +81,7 @@ type seen struct {
 }
 
 func see(r *Reading) seen {
-	s := seen{Kind: r.Kind, From: r.Senders(), Subject: r.Subject(), Encrypted: r.Encrypted, Verdict: r.Signature.Verdict, Covers: r.Covers,
+	s := seen{Kind: r.Kind, From: r.Senders(), Sender: addresses(r.Header.Sender), Subject: r.Subject(), Encrypted: r.Encrypted, Verdict: r.Signature.Verdict, Covers: r.Covers,
 		Text: r.Text, Written: r.Written, Outside: r.Outside, Bounce: r.Bounce}
 	for _, a := range r.Attachments {
 		s.Attachments = append(s.Attachments, a.Name+" "+a.Type)
@@ -94,6 +97,9 @@ func see(r *Reading) seen {
 
 func TestMailsReadAsTheirGoldenFilesSay(t *testing.T) {
 	dirs, _ := filepath.Glob("testdata/[0-9]*")
+	if len(dirs) < 60 {
+		t.Fatalf("testdata has %d mails; want at least 60", len(dirs))
+	}
 	for _, dir := range dirs {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			raw, err := os.ReadFile(filepath.Join(dir, "in.eml"))
@@ -153,6 +159,10 @@ func TestTextOutsideTheSignatureIsDroppedAndCoversPart(t *testing.T) {
 	}
 }
 
+// slowest is far above what reading takes anywhere (about a second under the
+// race detector) and far below what anything quadratic would take.
+const slowest = 30 * time.Second
+
 func TestHostileMailIsBounded(t *testing.T) {
 	var deep, many strings.Builder
 	for i := range 3000 {
@@ -173,14 +183,19 @@ func TestHostileMailIsBounded(t *testing.T) {
 		"quoted":  "From: a@b.example\r\n\r\n" + strings.Repeat("> ", 1_000_000),
 		"address": "From: " + strings.Repeat("(", 60_000) + "\r\n\r\nhi",
 	} {
+		var before, after runtime.MemStats
+		mail := []byte(raw)
+		runtime.ReadMemStats(&before)
 		start := time.Now()
-		if r := Read([]byte(raw), pretend{}, Limits{}); r == nil {
+		if r := Read(mail, pretend{}, Limits{}); r == nil {
 			t.Errorf("Read(%s) = nil", name)
 		}
-		if d := time.Since(start); d > 5*time.Second {
-			t.Errorf("Read(%s) took %v; want under 5 s", name, d)
-		} else if d > time.Second {
-			t.Logf("%s %v", name, d)
+		d := time.Since(start)
+		runtime.ReadMemStats(&after)
+		spent := after.TotalAlloc - before.TotalAlloc
+		t.Logf("%s: %d MB in %v, %d MB allocated", name, len(mail)>>20, d, spent>>20)
+		if d > slowest {
+			t.Errorf("Read(%s) took %v; want under %v", name, d, slowest)
 		}
 	}
 }

@@ -99,6 +99,9 @@ func (rd *reader) outsideOf(root *part, found []container, c *content) []string 
 	rd.walk(root, func(p *part) bool {
 		switch {
 		case isSigned(p) && inside[p]:
+			for _, q := range rd.besideSignature(p) {
+				out, c.shown = append(out, "text or a file added to the signed part: "+describe(q)), true
+			}
 			return false
 		case strings.HasPrefix(p.kind, "message/"):
 			out, c.shown = append(out, "a mail inside the mail"), true
@@ -131,6 +134,22 @@ func (rd *reader) outsideOf(root *part, found []container, c *content) []string 
 		}
 		return true
 	})
+	return out
+}
+
+// besideSignature lists what stands in a multipart/signed and is neither the
+// signed part nor a signature: footers added on the way, or something hidden.
+func (rd *reader) besideSignature(p *part) []*part {
+	var out []*part
+	sig := strings.TrimSpace(string(rd.tree.content(p.children[1])))
+	if strings.HasPrefix(p.children[1].kind, "text/") && (!strings.HasPrefix(sig, beginSig) || !strings.HasSuffix(sig, "-----END PGP SIGNATURE-----")) {
+		out = append(out, p.children[1])
+	}
+	for _, q := range p.children[2:] {
+		if len(q.children) > 0 || len(bytes.TrimSpace(rd.tree.content(q))) > 0 {
+			out = append(out, q)
+		}
+	}
 	return out
 }
 

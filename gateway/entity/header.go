@@ -105,8 +105,9 @@ func splitHeader(raw []byte) (fields []Field, body []byte) {
 		}
 		rest = after
 		kept += len(line)
-		if kept > maxHeader || len(lines) > maxFields {
-			continue
+		if kept > maxHeader || len(lines) >= maxFields {
+			rest = pastBlank(rest)
+			break
 		}
 		if folded && len(lines) > 0 {
 			lines = append(lines, string(line))
@@ -126,6 +127,18 @@ func splitHeader(raw []byte) (fields []Field, body []byte) {
 		fields = append(fields, Field{Name: strings.TrimSpace(name), Value: decodeWords(value), raw: value})
 	}
 	return fields, rest
+}
+
+// pastBlank is what follows the first empty line: past the limits a header is
+// skipped and not read.
+func pastBlank(b []byte) []byte {
+	for len(b) > 0 {
+		var line []byte
+		if line, b = cutLine(b); len(line) == 0 {
+			return b
+		}
+	}
+	return nil
 }
 
 func cutLine(b []byte) (line, rest []byte) {

@@ -223,13 +223,17 @@ func unhex(c byte) (byte, bool) {
 	return 0, false
 }
 
-// toUTF8 decodes by the label; where that is missing or can't be true, as
-// UTF-8 if it is, else as windows-1252.
+// toUTF8 decodes by the label; where that is missing, unknown or can't be
+// true, as UTF-8 if it is, else as windows-1252. Latin 1 that is well-formed
+// UTF-8 is UTF-8: programs declare Latin 1 out of habit.
 func toUTF8(b []byte, label string) string {
 	if utf8.Valid(b) && (label == "" || isUTF8(label) || !hasEscape(b) && isASCII(b)) {
 		return string(b)
 	}
-	enc, _ := charset.Lookup(label)
+	enc, name := charset.Lookup(label)
+	if utf8.Valid(b) && (enc == nil || name == "windows-1252" && !isASCII(b)) {
+		return string(b) // a label that nobody meant
+	}
 	if enc == nil || isUTF8(label) {
 		enc, _ = charset.Lookup("windows-1252")
 	}

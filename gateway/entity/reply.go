@@ -9,7 +9,7 @@ var (
 	originalMark = regexp.MustCompile(`^\s*[-_=]{3,}\s*\pL[\pL .'’]{3,40}\s*[-_=]{3,}\s*$`)
 	// "On … wrote:" in the languages of the Union: a date or an address, and a
 	// colon at the end.
-	attribution = regexp.MustCompile(`(?i)(wrote|writes|schrieb|a écrit|escribió|ha scritto|escreveu|schreef|skrev|kirjoitti|kirjutas|napisał|napísal|napsal|rakstīja|rašė|napisao|napisala|je napisal|írta|a scris|написа|έγραψε|kiteb|scríobh)[^:]{0,80}:\s*$`)
+	attribution = regexp.MustCompile(`(?i)(wrote|writes|pisze|schrieb|a écrit|escribió|ha scritto|escreveu|schreef|skrev|kirjoitti|kirjutas|napisał|napísal|napsal|rakstīja|rašė|napisao|napisala|je napisal|írta|a scris|написа|έγραψε|kiteb|scríobh)[^:]{0,80}(\([^()]{0,80}\))?:\s*$`)
 	headerLabel = regexp.MustCompile(`^[*\s]*(From|Von|De|Da|Van|Fra|Från|Lähettäjä|Saatja|Od|No|Nuo|Šalje|Feladó|De la|От|Από|Minn|Ó)\s?[*]*\s?:`)
 	sentLabel   = regexp.MustCompile(`^[*\s]*(Sent|Date|Gesendet|Datum|Envoyé|Enviado|Enviado el|Inviato|Data|Verzonden|Sendt|Skickat|Lähetetty|Saadetud|Wysłano|Odoslané|Odesláno|Nosūtīts|Išsiųsta|Poslano|Elküldve|Trimis|Изпратено|Στάλθηκε|Mibgħut|Seolta)\s?[*]*\s?:`)
 	footer      = regexp.MustCompile(`(?i)^(sent from my |von meinem .* gesendet|envoyé de mon |enviado desde mi |inviato da |verstuurd vanaf |get outlook for |wysłane z |lähetetty )`)
@@ -17,21 +17,24 @@ var (
 	disclaimer  = regexp.MustCompile(`(?i)^\s*(this (e-?mail|message)( and any| \(including| is intended| may contain)|diese e-?mail (enthält|kann)|ce (message|courriel) (est|et)|este (mensaje|correo) (es|y|contiene)|(disclaimer|confidentiality notice)\b)`)
 )
 
+// maxJudged is how many lines are searched for where history begins; further
+// down only quoted lines are dropped.
+const maxJudged = 2000
+
 // ReplyText keeps what the sender wrote: it cuts quoted history, the signature
-// block, mobile footers, disclaimers and banners. Where nothing would be left
-// although there is unquoted text, only the quotes are cut.
+// block, mobile footers, disclaimers and banners.
 func ReplyText(text string) string {
 	lines := strings.Split(clean(text), "\n")
 	var out []string
 	for i, line := range lines {
-		if endsHere(lines, i) {
+		if i < maxJudged && endsHere(lines, i) {
 			break
 		}
 		trimmed := strings.TrimLeft(line, " \t\u00a0")
 		if strings.HasPrefix(trimmed, ">") || strings.HasPrefix(trimmed, "| ") {
 			continue
 		}
-		if i < 6 && banner.MatchString(line) || attributed(lines, i) {
+		if i < 6 && banner.MatchString(line) || i < maxJudged && attributed(lines, i) {
 			continue
 		}
 		out = append(out, strings.TrimRight(line, " \t"))
@@ -49,7 +52,7 @@ func endsHere(lines []string, i int) bool {
 		return true
 	case headerLabel.MatchString(line) && labelsFollow(lines, i):
 		return true
-	case footer.MatchString(strings.TrimSpace(line)) && i > 0 && onlyQuotesAfter(lines, i+1):
+	case footer.MatchString(strings.TrimSpace(line)) && i > 0 && historyFollows(lines, i+1):
 		return true
 	case i > 0 && strings.TrimSpace(lines[i-1]) == "" && disclaimer.MatchString(line):
 		return true
@@ -107,6 +110,16 @@ func labelsFollow(lines []string, i int) bool {
 		}
 	}
 	return false
+}
+
+// historyFollows reports whether nothing but history comes after a footer.
+func historyFollows(lines []string, i int) bool {
+	for end := min(len(lines), i+20); i < end; i++ {
+		if strings.TrimSpace(lines[i]) != "" {
+			return endsHere(lines, i) || onlyQuotesAfter(lines, i)
+		}
+	}
+	return true
 }
 
 func onlyQuotesAfter(lines []string, i int) bool {

@@ -32,6 +32,11 @@ func (rd *reader) report(root *part) *report {
 			return a
 		case rd.has(root, "message/delivery-status", "message/global-delivery-status"):
 			a.recipients = rd.deliveryStatus(root)
+			if len(a.recipients) == 1 && a.recipients[0].Cause == "other" && a.recipients[0].Diagnostic == "" {
+				if named := causeInWords(rd.gather(root).text()); named != "" {
+					a.recipients[0].Cause = named // Domino tells it in prose only
+				}
+			}
 			a.kind, a.sure = dsnKind(a.recipients), root.kind == "multipart/report" || nullPath(&root.header)
 			return a
 		}
@@ -125,21 +130,29 @@ func fromDSN(h *Header) Recipient {
 	if kind, text, ok := strings.Cut(diagnostic, ";"); ok && !strings.Contains(strings.TrimSpace(kind), " ") {
 		diagnostic = strings.TrimSpace(text)
 	}
-	r := Recipient{Recipient: strings.Trim(strings.TrimSpace(who), "<>"), Action: word(h.Get("Action")), Status: statusCode.FindString(h.Get("Status")), Diagnostic: diagnostic}
+	r := Recipient{Recipient: strings.Trim(strings.TrimSpace(who), "<>"), Action: word(h.Get("Action")), Status: statusIn(h.Get("Status")), Diagnostic: diagnostic}
 	return r.judged()
 }
 
 var (
-	statusCode = regexp.MustCompile(`\b[245]\.\d{1,3}\.\d{1,3}\b`)
-	replyCode  = regexp.MustCompile(`(?:^|[\s:;(<\[>])([245]\d\d)(?:[\s#-]|$)`)
+	statusCode = regexp.MustCompile(`(?:^|[^0-9.])([245]\.\d{1,3}\.\d{1,3})(?:[^0-9.]|\.?$|\.\s)`)
+	replyCode  = regexp.MustCompile(`(?:^|[\s:;(<\[>])([245]\d\d)(?:[ #-]+(?:[245]\.|[^\d\s])|\s*$)`)
 	anAddress  = regexp.MustCompile(`<([^<>\s@]+@[^<>\s@]+)>`)
 )
+
+// statusIn finds the first status code that isn't a piece of an IP address.
+func statusIn(s string) string {
+	if m := statusCode.FindStringSubmatch(s); m != nil {
+		return m[1]
+	}
+	return ""
+}
 
 // judged fills in status, cause and finality from what there is: the status
 // first, then the reply code, then words.
 func (r Recipient) judged() Recipient {
 	if r.Status == "" || strings.HasSuffix(r.Status, ".0.0") {
-		if s := statusCode.FindString(r.Diagnostic); s != "" && !strings.HasSuffix(s, ".0.0") {
+		if s := statusIn(r.Diagnostic); s != "" && !strings.HasSuffix(s, ".0.0") {
 			r.Status = s
 		}
 	}
@@ -157,13 +170,14 @@ func (r Recipient) judged() Recipient {
 }
 
 var statusCauses = map[string]string{
-	"1.1": "mailbox-unknown", "1.2": "host-unknown", "1.3": "mailbox-unknown", "1.6": "mailbox-unknown", "1.10": "host-unknown", "2.0": "mailbox-unknown", "2.1": "mailbox-unknown",
+	"1.1": "mailbox-unknown", "1.2": "host-unknown", "1.3": "mailbox-unknown", "1.6": "mailbox-unknown", "1.10": "host-unknown", "2.1": "mailbox-unknown",
 	"2.2": "mailbox-full", "2.3": "too-large", "3.4": "too-large", "4.1": "expired", "4.4": "host-unknown", "4.7": "expired", "5.3": "policy",
 	"6.1": "content", "6.2": "content", "6.3": "content", "6.0": "content", "7.0": "policy", "7.1": "policy", "7.2": "policy", "7.10": "tls", "7.5": "tls", "7.4": "tls",
 	"7.20": "policy", "7.23": "policy", "7.25": "policy", "7.26": "policy", "7.27": "policy", "7.28": "refused", "3.2": "refused", "4.2": "expired",
 }
 
 var causeWords = []struct{ cause, words string }{
+	{"refused", `gr[ae]y-?list`},
 	{"spam", `spam|blocklist|blacklist|block list|spamhaus|reputation|junk`},
 	{"tls", `starttls|\btls\b|certificate`},
 	{"mailbox-full", `quota|mailbox (is )?full|over ?quota|insufficient (system )?storage`},
@@ -187,17 +201,18 @@ var causePatterns = func() []*regexp.Regexp {
 func cause(status, diagnostic string) string {
 	if _, detail, ok := strings.Cut(status, "."); ok {
 		named := statusCauses[detail]
-		if named == "policy" && causePatterns[0].MatchString(diagnostic) {
+		if detail == "1.10" && wordsSay("mailbox-unknown", diagnostic) {
+			return "mailbox-unknown" // Exchange's use of RFC 7505's null MX
+		}
+		if named == "policy" && wordsSay("spam", diagnostic) {
 			return "spam"
 		}
 		if named != "" {
 			return named
 		}
 	}
-	for i, p := range causePatterns {
-		if p.MatchString(diagnostic) {
-			return causeWords[i].cause
-		}
+	if named := causeInWords(diagnostic); named != "" {
+		return named
 	}
 	if m := replyCode.FindStringSubmatch(diagnostic); m != nil {
 		switch m[1] {
@@ -210,6 +225,25 @@ func cause(status, diagnostic string) string {
 		}
 	}
 	return "other"
+}
+
+// causeInWords is the first cause whose words are in the text, or "".
+func causeInWords(text string) string {
+	for i, p := range causePatterns {
+		if p.MatchString(text) {
+			return causeWords[i].cause
+		}
+	}
+	return ""
+}
+
+func wordsSay(cause, text string) bool {
+	for i, p := range causePatterns {
+		if causeWords[i].cause == cause && p.MatchString(text) {
+			return true
+		}
+	}
+	return false
 }
 
 func dsnKind(list []Recipient) Kind {
@@ -255,18 +289,21 @@ func freeRecipients(text, failed string) []Recipient {
 			continue
 		}
 		said := ""
+		if _, after, ok := strings.Cut(line, ">:"); ok {
+			said = strings.TrimSpace(after)
+		}
 		for j := i + 1; j < len(lines) && j < i+12 && strings.TrimSpace(lines[j]) != "" && soleAddress(lines[j]) == ""; j++ {
 			said += " " + strings.TrimSpace(lines[j])
 		}
-		if failed == "" && replyCode.FindString(said) == "" && statusCode.FindString(said) == "" && !strings.HasPrefix(strings.TrimSpace(line), "<") {
+		if failed == "" && replyCode.FindString(said) == "" && statusIn(said) == "" && !(strings.HasPrefix(strings.TrimSpace(line), "<") && strings.Contains(line, ">:")) {
 			continue
 		}
 		seen[addr] = true
-		out = append(out, Recipient{Recipient: addr, Diagnostic: strings.TrimSpace(said), Status: statusCode.FindString(said)}.judged())
+		out = append(out, Recipient{Recipient: addr, Diagnostic: strings.TrimSpace(said), Status: statusIn(said)}.judged())
 	}
 	if len(out) == 0 {
 		for _, addr := range addrSpec.FindAllString(failed, 50) {
-			out = append(out, Recipient{Recipient: addr, Status: statusCode.FindString(report), Diagnostic: ""}.judged())
+			out = append(out, Recipient{Recipient: addr, Status: statusIn(report), Diagnostic: ""}.judged())
 		}
 	}
 	return out

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // TextOptions say how a form is written as text.
@@ -60,8 +61,12 @@ func (o TextOptions) label(a address) string {
 	if name == a.code {
 		return ""
 	}
-	name = strings.Join(strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune("[]:\r\n\t ", r) }), " ")
-	return name + " "
+	return labelText(name) + " "
+}
+
+// labelText is a label without what would be read as structure.
+func labelText(name string) string {
+	return strings.Join(strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune("[]:\r\n\t ", r) }), " ")
 }
 
 // textBoxes are the boxes to write: the filled ones and, in a blank form, those
@@ -99,19 +104,33 @@ func (f *Form) textValue(a address) string {
 var stripped = regexp.MustCompile(`^(?:[>|]|[-*•·‣▪◦–—−](?:\s|$)|[0-9]{1,3}[.)](?:\s|$)|[.-]|From$)`)
 
 // foldLine breaks a line at blanks, never so that the reader or a mail program
-// would take the next line's beginning for something else.
+// would take the next line's beginning for something else: such words stay
+// with the one before them.
 func foldLine(line string) string {
-	words := strings.Split(strings.TrimLeft(line, " "), " ")
 	var b strings.Builder
 	width := 1
-	for i, w := range words {
-		long := len([]rune(w))
-		if i > 0 && width+1+long > foldAt && !stripped.MatchString(w) {
+	for i, chunk := range chunks(strings.TrimLeft(line, " ")) {
+		long := utf8.RuneCountInString(chunk)
+		if i > 0 && width+1+long > foldAt {
 			b.WriteString("\n   ")
 			width = 3
 		}
-		b.WriteString(" " + w)
+		b.WriteString(" " + chunk)
 		width += 1 + long
 	}
 	return " " + b.String()
+}
+
+// chunks are the words of a line, each with the words behind it that can't
+// begin a line.
+func chunks(line string) []string {
+	var out []string
+	for _, w := range strings.Split(line, " ") {
+		if n := len(out); n > 0 && stripped.MatchString(w) {
+			out[n-1] += " " + w
+			continue
+		}
+		out = append(out, w)
+	}
+	return out
 }

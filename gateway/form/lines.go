@@ -7,8 +7,9 @@ import (
 )
 
 // boxPattern finds a code with its opening bracket. A code is two letters at
-// most, look-alikes of Latin ones included, and stands by itself.
-var boxPattern = regexp.MustCompile(`([A-Za-z` + lookAlikes + `]{1,2}[0-9]{1,2})(\.[0-9]{1,2})?\s*:?\s*\[`)
+// most, look-alikes of Latin ones included, and stands by itself. A table's
+// border may stand before the bracket.
+var boxPattern = regexp.MustCompile(`([A-Za-z` + lookAlikes + `]{1,2}[0-9]{1,2})(\.[0-9]{1,2})?\s*:?\s*\|?\s*\[`)
 
 // lookAlikes are Cyrillic and Greek letters that look like A B C E H K M O P T
 // X, in either case.
@@ -21,7 +22,7 @@ var lookAlike = strings.NewReplacer(
 // codeOf reads a code as typed on a national keyboard.
 func codeOf(s string) string { return lookAlike.Replace(strings.ToUpper(s)) }
 
-var bullet = regexp.MustCompile(`^(?:[>|]|[-*•·‣▪◦–—−o](?:\s|$)|[0-9]{1,3}[.)](?:\s|$))`)
+var bullet = regexp.MustCompile(`^(?:[>|]|[-*•·‣▪◦–—−](?:\s|$)|[0-9]{1,3}[.)](?:\s|$))`)
 
 // piece is text of one quoted depth, its lines joined.
 type piece struct {

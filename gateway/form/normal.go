@@ -35,28 +35,41 @@ func normalValues(a address, values []string) []string {
 	if known && b.Many {
 		return normalMany(b, values)
 	}
-	v := tidy(strings.Join(values, ", "))
+	v := settle(b, known, strings.Join(values, ", "))
 	if blank(v) || v == withheld {
 		return nil
 	}
-	if v == remove || !known {
-		return []string{v}
+	return []string{v}
+}
+
+// settle tidies and writes a value as its type wants it until nothing changes:
+// a blank dropped can bring letters together that NFKC then composes.
+func settle(b BoxInfo, known bool, v string) string {
+	for range 8 {
+		was := v
+		v = tidy(v)
+		if known && v != remove && !blank(v) && v != withheld {
+			v = normalValue(b, v)
+		}
+		if v == was {
+			break
+		}
 	}
-	return []string{normalValue(b, v)}
+	return v
 }
 
 func normalMany(b BoxInfo, values []string) []string {
 	var out []string
 	for _, v := range values {
 		for _, item := range splitMany(b, tidy(v)) {
-			item = tidy(item)
+			item = settle(b, true, item)
 			if item == remove && len(values) == 1 {
 				return []string{remove}
 			}
 			if !filled(item) {
 				continue
 			}
-			if item = normalValue(b, item); !slices.Contains(out, item) {
+			if !slices.Contains(out, item) {
 				out = append(out, item)
 			}
 		}
@@ -167,7 +180,9 @@ func normalValue(b BoxInfo, v string) string {
 			return d
 		}
 	case "time":
-		return strings.Replace(v, ".", ":", 1)
+		if clock := strings.Replace(v, ".", ":", 1); clockShape.MatchString(clock) {
+			return clock
+		}
 	case "ctry", "citizen":
 		return normalCountry(v)
 	case "code":
@@ -181,6 +196,9 @@ func normalValue(b BoxInfo, v string) string {
 }
 
 func dropSpaces(b BoxInfo, v string) string {
+	if strings.Trim(strings.ToUpper(v), "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 -/") != "" {
+		return v
+	}
 	switch b.Type {
 	case "container":
 		return strings.NewReplacer(" ", "", "-", "", "/", "").Replace(v)

@@ -60,8 +60,25 @@ func ParseText(text string) (*Form, []Problem) {
 var marker = regexp.MustCompile(`(?i)JCOFORM\s*/\s*1\s*(?:BEGIN|END)`)
 
 // splitForms cuts a text at the BEGIN and END marks. Where there are none it is
-// one form.
-func splitForms(text string) []string { return marker.Split(text, -1) }
+// one form. A mark inside closed brackets is somebody's text.
+func splitForms(text string) []string {
+	var out []string
+	from := 0
+	for _, m := range marker.FindAllStringIndex(text, -1) {
+		if staysOpen(text[from:m[0]], false) && closes(text[m[1]:]) {
+			continue
+		}
+		out = append(out, text[from:m[0]])
+		from = m[1]
+	}
+	return append(out, text[from:])
+}
+
+// closes reports whether the next bracket closes.
+func closes(text string) bool {
+	i := strings.IndexAny(text, "[]")
+	return i >= 0 && text[i] == ']'
+}
 
 // opening is one code with its bracket: text[start:after] is "C4: [".
 type opening struct {
@@ -100,9 +117,10 @@ func readBoxes(text string) *reader {
 	found := findBoxes(text)
 	r.any = len(found) > 0
 	for i, o := range found {
-		limit := len(text)
+		limit, next := len(text), (*opening)(nil)
 		if i+1 < len(found) {
-			limit = found[i+1].start
+			next = &found[i+1]
+			limit = next.start
 		}
 		if !o.known {
 			continue
@@ -113,7 +131,7 @@ func readBoxes(text string) *reader {
 			continue
 		}
 		r.box(o.addr, inside)
-		if blank(tidy(inside)) && strayText(outside, i+1 == len(found)) {
+		if blank(tidy(inside)) && strayText(outside, next) {
 			r.problem("outside", 14, Warning, o.addr, nil)
 		}
 	}
@@ -126,7 +144,7 @@ func (r *reader) problem(key string, code int, s Severity, a address, args map[s
 
 // box takes a value over. The same box with another value is nobody's choice.
 func (r *reader) box(a address, inside string) {
-	v := unescape(inside)
+	v := tidy(inside)
 	if blank(v) || v == withheld {
 		return
 	}
@@ -150,17 +168,24 @@ func (r *reader) box(a address, inside string) {
 	}
 }
 
-func unescape(inside string) string { return tidy(inside) }
-
 // strayText reports whether somebody wrote behind an empty box instead of into
-// it. What stands there is also the next box's label, so only digits or a
-// second word group tell.
-func strayText(s string, last bool) bool {
-	if last {
-		return false
+// it. What stands there is the next box's label too: a label we know is taken
+// off, of another only digits tell. Behind the last box stands what the mail
+// goes on with, so only digits at once count.
+func strayText(outside string, next *opening) bool {
+	outside = strings.TrimSpace(outside)
+	if next == nil {
+		return leadingDigits.MatchString(outside)
 	}
-	return strings.ContainsFunc(s, unicode.IsDigit)
+	for _, lang := range Languages() {
+		if rest, ok := strings.CutSuffix(outside, labelText(Label(next.addr.code, lang))); ok {
+			return strings.ContainsFunc(rest, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+		}
+	}
+	return strings.ContainsFunc(outside, unicode.IsDigit)
 }
+
+var leadingDigits = regexp.MustCompile(`^[^\pL]{0,3}[0-9]`)
 
 func (r *reader) finish() (*Form, []Problem) {
 	r.f.remember()

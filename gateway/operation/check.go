@@ -2,7 +2,6 @@ package operation
 
 import (
 	"fmt"
-	"net/mail"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,19 +15,25 @@ type checker struct {
 	out  []Problem
 }
 
-func (c *checker) fail(format string, args ...any) {
-	c.out = append(c.out, Problem{File: c.file, Severity: "error", Code: "invalid", Message: fmt.Sprintf(format, args...)})
+// path leads to a value of the file: keys and places in lists.
+type path []any
+
+// in is a path below this one; it never shares its memory.
+func (p path) in(steps ...any) path { return append(slices.Clone(p), steps...) }
+
+func (c *checker) fail(at path, format string, args ...any) {
+	c.out = append(c.out, Problem{File: c.file, Line: c.o.lines.Of(at...), Severity: "error", Code: "invalid", Message: fmt.Sprintf(format, args...)})
 }
 
 // warn adds a warning, with its justification where the file gives one.
-func (c *checker) warn(code, format string, args ...any) {
+func (c *checker) warn(at path, code, format string, args ...any) {
 	message := fmt.Sprintf(format, args...)
 	for _, j := range c.o.Justified {
 		if j.Warning == code {
 			message += " (justified: " + j.Reason + ")"
 		}
 	}
-	c.out = append(c.out, Problem{File: c.file, Severity: "warning", Code: code, Message: message})
+	c.out = append(c.out, Problem{File: c.file, Line: c.o.lines.Of(at...), Severity: "warning", Code: code, Message: message})
 }
 
 var codePattern = regexp.MustCompile(`^[A-Z0-9][A-Z0-9-]{1,15}$`)
@@ -38,181 +43,138 @@ var codePattern = regexp.MustCompile(`^[A-Z0-9][A-Z0-9-]{1,15}$`)
 func (o *Operation) Check(file string, unit ParticipantCode) []Problem {
 	c := &checker{o: o, file: file}
 	if !codePattern.MatchString(string(o.Code)) {
-		c.fail("operation: %q is not a code; use 2 to 16 capital letters, digits and hyphens, such as OP-7K3", o.Code)
+		c.fail(path{"operation"}, "operation: %q is not a code; use 2 to 16 capital letters, digits and hyphens, such as OP-7K3", o.Code)
 	}
 	if o.Organiser == "" {
-		c.fail("organiser is missing: name the participant that organises, such as CY")
+		c.fail(path{"organiser"}, "organiser is missing: name the participant that organises, such as CY")
 	} else if o.Participant(o.Organiser) == nil && o.Organiser != unit {
-		c.warn("organiser", "the organiser %s is not among the participants", o.Organiser)
-	}
-	if o.Desk.Phone == "" {
-		c.warn("desk-phone", "desk.phone is missing: every mail ends with the unit's number")
+		c.warn(path{"organiser"}, "organiser", "the organiser %s is not among the participants", o.Organiser)
 	}
 	for _, v := range []struct{ key, value string }{{"unsigned", o.Policy.Unsigned}, {"unconfirmed", o.Policy.Unconfirmed}} {
 		if v.value != "held" && v.value != "rejected" {
-			c.fail("policy.%s: %q is neither held nor rejected", v.key, v.value)
+			c.fail(path{"policy", v.key}, "policy.%s: %q is neither held nor rejected", v.key, v.value)
+		}
+	}
+	for i, j := range o.Justified {
+		if j.Warning == "" || strings.TrimSpace(j.Reason) == "" {
+			c.fail(path{"justified", i}, "justified: entry %d needs warning (its code) and reason", i+1)
 		}
 	}
 	c.phases()
+	c.forms()
+	c.desk()
 	c.participants(unit)
 	return c.out
 }
 
 // phases checks lengths and order. A length outside the usual is a warning that
-// can be justified, never a wall.
+// can be justified, never a wall. What is missing is said once: order and
+// length are judged of whole spans alone.
 func (c *checker) phases() {
 	p := c.o.Phases
 	for _, s := range []struct {
-		name      string
-		span      Span
-		low, high int
-	}{{"preparation", p.Preparation, 1, 62}, {"operation", p.Operation, 1, 14}, {"evaluation", p.Evaluation, 1, 31}} {
+		name string
+		span Span
+		high int
+	}{{"preparation", p.Preparation, 62}, {"operation", p.Operation, 14}, {"evaluation", p.Evaluation, 31}} {
+		at := path{"phases", s.name}
 		switch {
-		case s.span.From.IsZero() || s.span.To.IsZero():
-			c.fail("phases.%s: from and to are needed", s.name)
+		case s.span.From.IsZero() && s.span.To.IsZero():
+			c.fail(at, "phases.%s: from and to are missing", s.name)
+		case s.span.From.IsZero():
+			c.fail(at, "phases.%s: from is missing", s.name)
+		case s.span.To.IsZero():
+			c.fail(at, "phases.%s: to is missing", s.name)
 		case s.span.To.Before(s.span.From.Time):
-			c.fail("phases.%s ends before it begins", s.name)
+			c.fail(at, "phases.%s ends before it begins", s.name)
 		case s.span.Days() > s.high:
-			c.warn(s.name+"-length", "phases.%s lasts %d days; usual are up to %d", s.name, s.span.Days(), s.high)
+			c.warn(at, s.name+"-length", "phases.%s lasts %d days; usual are up to %d", s.name, s.span.Days(), s.high)
 		}
 	}
-	if !p.Operation.From.After(p.Preparation.To.Time) {
-		c.fail("the operation phase begins before the preparation ends")
-	} else if p.Operation.From.Sub(p.Preparation.To.Time) > 24*time.Hour {
-		c.warn("gap", "there is a gap between preparation and operation; it counts as preparation")
-	}
-	if !p.Evaluation.From.After(p.Operation.To.Time) {
-		c.fail("the evaluation phase begins before the operation ends")
-	} else if p.Evaluation.From.Sub(p.Operation.To.Time) > 24*time.Hour {
-		c.warn("gap", "there is a gap between operation and evaluation; it counts as operation")
-	}
+	c.order(p.Preparation, p.Operation, "preparation", "operation", Preparation)
+	c.order(p.Operation, p.Evaluation, "operation", "evaluation", Operational)
 }
 
-var classes = []string{"eu-member", "efta", "candidate", "third-country", "eu-body", "international"}
-
-func (c *checker) participants(unit ParticipantCode) {
-	if len(c.o.Participants) == 0 {
-		c.fail("participants: there are none")
-	}
-	seen := map[ParticipantCode]bool{}
-	owner := map[string]ParticipantCode{}
-	for _, p := range c.o.Participants {
-		if !codePattern.MatchString(string(p.Code)) {
-			c.fail("participant %q: the code must be 2 to 16 capital letters, digits and hyphens", p.Code)
-		}
-		if p.Code == "ALL" || p.Code == "EU" {
-			c.fail("participant %s: this code means a group in box A7; choose another", p.Code)
-		}
-		if seen[p.Code] {
-			c.fail("participant %s is there twice", p.Code)
-		}
-		seen[p.Code] = true
-		if !slices.Contains(classes, p.Class) {
-			c.fail("participant %s: class %q is not one of %s", p.Code, p.Class, strings.Join(classes, ", "))
-		}
-		c.nominal(p)
-		c.people(p)
-		c.channels(p, unit)
-		for _, a := range p.Addresses {
-			c.address(p, "addresses", a)
-			if other, taken := owner[strings.ToLower(a)]; taken && other != p.Code {
-				c.fail("address %s is registered for %s and for %s", a, other, p.Code)
-			}
-			owner[strings.ToLower(a)] = p.Code
-		}
-	}
-}
-
-func (c *checker) nominal(p *Participant) {
-	if len(p.Nominal.Send)+len(p.Nominal.Receive) == 0 {
+// order checks that one phase follows another.
+func (c *checker) order(first, second Span, one, other string, counts Phase) {
+	if !first.whole() || !second.whole() {
 		return
 	}
-	for _, m := range []map[Phase]bool{p.Nominal.Send, p.Nominal.Receive} {
-		for phase := range m {
-			if phase != Preparation && phase != Operational && phase != Evaluation {
-				c.fail("participant %s: nominal: %q is no phase; use preparation, operation, evaluation", p.Code, phase)
-			}
-		}
-	}
-	if p.Nominal.Declared.On.IsZero() || p.Nominal.Declared.By == "" {
-		c.fail("participant %s: nominal.declared needs on (date) and by (who declared it)", p.Code)
-	}
-	if foreign := p.Class == "third-country" || p.Class == "international" || p.Class == "eu-body"; foreign && p.Nominal.LegalBasis == "" {
-		c.fail("participant %s: a third country or body needs nominal.legal_basis", p.Code)
+	if !second.From.After(first.To.Time) {
+		c.fail(path{"phases", other}, "phases.%s begins before phases.%s ends", other, one)
+	} else if second.From.Sub(first.To.Time) > 24*time.Hour {
+		c.warn(path{"phases", other}, "gap", "there is a gap between phases.%s and phases.%s; it counts as %s", one, other, counts)
 	}
 }
 
-func (c *checker) people(p *Participant) {
-	for _, person := range p.Contacts {
-		if person.Email != "" {
-			c.address(p, "contacts", person.Email)
-		}
-		if _, err := time.LoadLocation(person.Timezone); err != nil {
-			c.fail("participant %s: contact %s: %q is no time zone; use a name such as Europe/Riga", p.Code, person.Name, person.Timezone)
-		}
-		if person.Hours != "" {
-			if _, _, err := openHours(person.Hours); err != nil {
-				c.fail("participant %s: contact %s: %v", p.Code, person.Name, err)
-			}
-		}
-	}
-	if len(p.Contacts) == 0 && p.Duty.Phone == "" {
-		c.warn("no-contact", "participant %s has no contact and no duty phone", p.Code)
-	}
+func (s Span) whole() bool {
+	return !s.From.IsZero() && !s.To.IsZero() && !s.To.Before(s.From.Time)
 }
 
-func (c *checker) address(p *Participant, key, address string) {
-	if a, err := mail.ParseAddress(address); err != nil || a.Address != address {
-		c.fail("participant %s: %s: %q is not a mail address", p.Code, key, address)
-	}
-}
+var (
+	formPattern  = regexp.MustCompile(`^[A-Z]{3}$`)
+	boxPattern   = regexp.MustCompile(`^[A-Z]{1,2}[1-9][0-9]?$`)
+	extraPattern = regexp.MustCompile(`^X[1-9][0-9]?$`)
+)
 
-func (c *checker) channels(p *Participant, unit ParticipantCode) {
-	working := p.Code == unit
-	for _, ch := range p.Channels {
-		switch ch.Kind {
-		case WebSocket, PGPMail:
-			working = true
-			if len(p.Keys) == 0 {
-				c.warn("no-key", "participant %s: channel %s needs a key, and none is named", p.Code, ch.Kind)
-			}
-		case Mail:
-			working = true
-		case Phone:
-			if ch.Number == "" {
-				c.fail("participant %s: the phone channel has no number", p.Code)
-			}
-		default:
-			c.fail("participant %s: channel kind %q is not one of websocket, pgp-mail, mail, phone", p.Code, ch.Kind)
-		}
-		if ch.Kind == PGPMail || ch.Kind == Mail {
-			c.address(p, "channels", ch.Address)
-		}
-		c.values(p, ch)
+// forms checks the shapes of the form profile; which forms and boxes there are
+// is the form's own affair.
+func (c *checker) forms() {
+	f := c.o.Forms
+	for i, form := range f.Use {
+		c.shape(path{"forms", "use", i}, "forms.use", form, formPattern, "form type; use three capital letters, such as SEZ")
 	}
-	if !working {
-		c.warn("no-channel", "participant %s has no working channel: forms to it will not be sent", p.Code)
+	for _, form := range sorted(f.Require) {
+		at := path{"forms", "require", form}
+		c.shape(at, "forms.require", form, formPattern, "form type; use three capital letters, such as SEZ")
+		for i, box := range f.Require[form] {
+			c.shape(at.in(i), "forms.require."+form, box, boxPattern, "box; use a code such as E1")
+		}
 	}
-}
-
-func (c *checker) values(p *Participant, ch Channel) {
-	for _, v := range []struct {
-		key, value string
-		allowed    []string
-	}{{"style", ch.Style, []string{"", "pgp-mime", "inline", "attachment"}}, {"fallback", ch.Fallback, []string{"", "notice", "redacted"}}, {"trust", ch.Trust, []string{"", "dmarc", "call-back"}}} {
-		if !slices.Contains(v.allowed, v.value) {
-			c.fail("participant %s: %s %q is not one of %s", p.Code, v.key, v.value, strings.Join(v.allowed[1:], ", "))
+	for _, box := range sorted(f.Restrict) {
+		c.shape(path{"forms", "restrict", box}, "forms.restrict", box, boxPattern, "box; use a code such as C1")
+	}
+	seen := map[string]bool{}
+	for i, box := range f.Boxes {
+		at := path{"forms", "boxes", i}
+		c.shape(at.in("code"), "forms.boxes", box.Code, extraPattern, "box that an operation adds; use X1 to X99")
+		if seen[box.Code] {
+			c.fail(at.in("code"), "forms.boxes: %s is there twice", box.Code)
+		}
+		seen[box.Code] = true
+		for _, lang := range sorted(box.Labels) {
+			c.language(at.in("labels", lang), "forms.boxes: "+box.Code+": labels", lang)
+		}
+	}
+	for _, lang := range sorted(f.Labels) {
+		c.language(path{"forms", "labels", lang}, "forms.labels", lang)
+		for _, box := range sorted(f.Labels[lang]) {
+			c.shape(path{"forms", "labels", lang, box}, "forms.labels."+lang, box, boxPattern, "box; use a code such as E1")
 		}
 	}
 }
 
-// openHours reads "08:00-18:00" as times of day.
-func openHours(s string) (from, to time.Duration, err error) {
-	var fh, fm, th, tm int
-	if n, _ := fmt.Sscanf(s, "%d:%d-%d:%d", &fh, &fm, &th, &tm); n != 4 || fh > 24 || th > 24 || fm > 59 || tm > 59 {
-		return 0, 0, fmt.Errorf("hours %q are not of the form 08:00-18:00", s)
+func (c *checker) shape(at path, key, value string, pattern *regexp.Regexp, want string) {
+	if !pattern.MatchString(value) {
+		c.fail(at, "%s: %q is not a %s", key, value, want)
 	}
-	return time.Duration(fh)*time.Hour + time.Duration(fm)*time.Minute, time.Duration(th)*time.Hour + time.Duration(tm)*time.Minute, nil
+}
+
+var languagePattern = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
+
+// language checks the shape of a BCP 47 tag.
+func (c *checker) language(at path, key, value string) {
+	c.shape(at, key, value, languagePattern, "language; use its code, such as en or lv")
+}
+
+// sorted is a map's keys, so that problems always come in the same order.
+func sorted[K ~string, V any](m map[K]V) []K {
+	keys := make([]K, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // Overlaps warns of participants that are in two operations at once.

@@ -3,8 +3,9 @@
 // profile, in one YAML file.
 //
 // Parse reads the file and Check judges it as a whole; both return every
-// problem at once, with file and line. The package is pure: it opens no files
-// and has no clock.
+// problem at once, with file and line. Decode is the strict reading of YAML
+// beneath it. The package is pure: it opens no files but the system's time
+// zones and has no clock.
 package operation
 
 import (
@@ -56,6 +57,8 @@ type Operation struct {
 	Desk         Desk            `yaml:"desk"`
 	Justified    []Justification `yaml:"justified"`
 	Participants []*Participant  `yaml:"participants"`
+
+	lines *Lines // where it all stands in the file; nil where it wasn't parsed
 }
 
 // Justification explains why a warning is accepted: warnings never stop an
@@ -124,20 +127,19 @@ type Desk struct {
 
 // Participant is a country's authority or a body in the operation.
 type Participant struct {
-	Code       ParticipantCode `yaml:"code"`
-	Country    string          `yaml:"country"`
-	Class      string          `yaml:"class"`
-	Authority  string          `yaml:"authority"`
-	Reference  string          `yaml:"reference"` // AUTH part of the references that the gateway gives, "VID"
-	Languages  []string        `yaml:"languages"`
-	Nominal    Nominal         `yaml:"nominal"`
-	Contacts   []Contact       `yaml:"contacts"`
-	Duty       Duty            `yaml:"duty"`
-	Closed     []Date          `yaml:"closed"`
-	Keys       []Key           `yaml:"keys"`
-	Addresses  []string        `yaml:"addresses"`
-	Channels   []Channel       `yaml:"channels"`
-	LegalBasis string          `yaml:"legal_basis"` // for nominal data, of third countries and bodies
+	Code      ParticipantCode `yaml:"code"`
+	Country   string          `yaml:"country"`
+	Class     string          `yaml:"class"`
+	Authority string          `yaml:"authority"`
+	Reference string          `yaml:"reference"` // AUTH part of the references that the gateway gives, "VID"
+	Languages []string        `yaml:"languages"`
+	Nominal   Nominal         `yaml:"nominal"`
+	Contacts  []Contact       `yaml:"contacts"`
+	Duty      Duty            `yaml:"duty"`
+	Closed    []Date          `yaml:"closed"`
+	Keys      []Key           `yaml:"keys"`
+	Addresses []string        `yaml:"addresses"`
+	Channels  []Channel       `yaml:"channels"`
 }
 
 // Nominal is a participant's clearance for nominal data, by phase. What is
@@ -146,7 +148,7 @@ type Nominal struct {
 	Send       map[Phase]bool `yaml:"send"`
 	Receive    map[Phase]bool `yaml:"receive"`
 	Declared   Declaration    `yaml:"declared"`
-	LegalBasis string         `yaml:"legal_basis"`
+	LegalBasis string         `yaml:"legal_basis"` // needed of third countries and bodies
 }
 
 // Declaration says when and by whom the clearance was declared.
@@ -217,7 +219,7 @@ func (o *Operation) End() time.Time { return o.Phases.Evaluation.To.AddDate(0, 0
 // Participant returns a participant by code, nil where there is none.
 func (o *Operation) Participant(code ParticipantCode) *Participant {
 	for _, p := range o.Participants {
-		if p.Code == code {
+		if p != nil && p.Code == code {
 			return p
 		}
 	}

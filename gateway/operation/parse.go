@@ -1,10 +1,7 @@
 package operation
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -37,7 +34,7 @@ type Date struct{ time.Time }
 func (d *Date) UnmarshalYAML(n *yaml.Node) error {
 	t, err := time.Parse(time.DateOnly, n.Value)
 	if err != nil {
-		return fmt.Errorf("line %d: %q is not a date; write it as 2026-11-02", n.Line, n.Value)
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %q is not a date; write it as 2026-11-02", n.Line, n.Value)}}
 	}
 	d.Time = t
 	return nil
@@ -53,25 +50,31 @@ type Duration struct{ time.Duration }
 func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
 	v, err := time.ParseDuration(n.Value)
 	if err != nil || v <= 0 {
-		return fmt.Errorf("line %d: %q is not a time span; write it as 10m or 2h", n.Line, n.Value)
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %q is not a time span; write it as 10m or 2h", n.Line, n.Value)}}
 	}
 	d.Duration = v
 	return nil
 }
 
 // Parse reads an operation and fills in the defaults. The operation is nil
-// where the file can't be read at all; problems name every unknown key and
-// wrong value with its line.
+// where the file can't be read as one; problems name every unknown key and
+// wrong value with its line, all at once.
 func Parse(data []byte, file string) (*Operation, []Problem) {
 	o := &Operation{
 		Priorities: Priorities{Urgent: Duration{10 * time.Minute}, Priority: Duration{2 * time.Hour}, Routine: Duration{24 * time.Hour}},
 		Policy:     Policy{Unsigned: "held", Unconfirmed: "held"},
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(o); err != nil {
-		return nil, decodeProblems(err, file)
+	lines, problems := Decode(data, file, o)
+	for i, p := range o.Participants {
+		if p == nil {
+			problems = append(problems, Problem{File: file, Line: lines.Of("participants", i), Severity: "error", Code: "empty",
+				Message: fmt.Sprintf("participants: entry %d is empty; remove the lone hyphen or fill it in", i+1)})
+		}
 	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	o.lines = lines
 	for _, p := range o.Participants {
 		for i := range p.Channels {
 			p.Channels[i].defaults()
@@ -93,32 +96,4 @@ func (c *Channel) defaults() {
 	if c.Kind == Mail && c.Trust == "" {
 		c.Trust = "dmarc"
 	}
-}
-
-var (
-	linePattern  = regexp.MustCompile(`line (\d+): `)
-	fieldPattern = regexp.MustCompile(`field (\S+) (?:not found|already set) in type \S+`)
-)
-
-// decodeProblems turns the decoder's errors into ours: the key and its line.
-func decodeProblems(err error, file string) []Problem {
-	messages := []string{err.Error()}
-	var te *yaml.TypeError
-	if errors.As(err, &te) {
-		messages = te.Errors
-	}
-	var out []Problem
-	for _, m := range messages {
-		p := Problem{File: file, Severity: "error", Code: "yaml"}
-		if match := linePattern.FindStringSubmatch(m); match != nil {
-			p.Line, _ = strconv.Atoi(match[1])
-			m = strings.Replace(m, match[0], "", 1)
-		}
-		p.Message = strings.TrimPrefix(m, "yaml: ")
-		if match := fieldPattern.FindStringSubmatch(m); match != nil {
-			p.Code, p.Message = "unknown-key", fmt.Sprintf("there is no key %q here; check the spelling against the example", match[1])
-		}
-		out = append(out, p)
-	}
-	return out
 }

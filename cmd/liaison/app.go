@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes, as interfaces promise them.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2 // wrong usage or configuration
+	exitNo     = 3 // the answer is "no"
+)
+
+// streams are what a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// app is what every command gets: its context and streams.
+type app struct {
+	ctx context.Context
+	streams
+}
+
+// print writes one line of facts.
+func (a *app) print(format string, args ...any) { fmt.Fprintf(a.out, format+"\n", args...) }
+
+// json writes one object on a line.
+func (a *app) json(v any) error {
+	e := json.NewEncoder(a.out)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// no is the answer "no": exit code 3.
+type no struct{ reason string }
+
+func (n no) Error() string { return n.reason }
+
+// wrong is wrong usage or configuration: exit code 2.
+type wrong struct{ err error }
+
+func (w wrong) Error() string { return w.err.Error() }
+func (w wrong) Unwrap() error { return w.err }
+
+func wrongf(format string, args ...any) error { return wrong{fmt.Errorf(format, args...)} }
+
+// commands is the whole command line.
+type commands struct {
+	Form      formCmd      `cmd:"" help:"The unified form, without a gateway: blank, encode, decode, check, schema."`
+	Inspect   inspectCmd   `cmd:"" help:"Explain what the gateway would make of a mail, changing nothing."`
+	Key       keyCmd       `cmd:"" help:"OpenPGP keys and certificates."`
+	Init      initCmd      `cmd:"" help:"Make a starter set-up in a folder."`
+	Check     checkCmd     `cmd:"" help:"Find everything wrong with a set-up before starting."`
+	Serve     serveCmd     `cmd:"" help:"Run the gateway."`
+	Agent     agentCmd     `cmd:"" help:"Run a participant's end of the WebSocket channel."`
+	Operation operationCmd `cmd:"" help:"Operations and participants: apply, list, show."`
+	Forms     formsCmd     `cmd:"" help:"What came in, from whom, where each delivery stands; decisions on held ones."`
+	Audit     auditCmd     `cmd:"" help:"The audit log: show, verify, export."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
+}
+
+// run runs one command line and returns its exit code.
+func run(ctx context.Context, args []string, s streams) int {
+	var c commands
+	a := &app{ctx: ctx, streams: s}
+	code := -1
+	parser, err := kong.New(&c, kong.Name("liaison"), kong.UsageOnError(), kong.Writers(s.out, s.err), kong.Bind(a),
+		kong.Description("A secure messaging gateway for joint customs operations.\n\nStart with \"liaison demo\"; every command takes --help."),
+		kong.Exit(func(n int) { code = n }), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}))
+	if err != nil {
+		fmt.Fprintln(s.err, "liaison:", err)
+		return exitFailed
+	}
+	k, err := parser.Parse(args)
+	if code >= 0 { // --help
+		return code
+	}
+	if err != nil {
+		fmt.Fprintf(s.err, "liaison: %s; see \"liaison --help\"\n", oneLine(err))
+		return exitUsage
+	}
+	return exitCode(k.Run(a), s.err)
+}
+
+// exitCode says an error as one line and turns it into an exit code.
+func exitCode(err error, w io.Writer) int {
+	if err == nil {
+		return exitDone
+	}
+	fmt.Fprintln(w, "liaison:", oneLine(err))
+	var n no
+	var u wrong
+	switch {
+	case errors.As(err, &n):
+		return exitNo
+	case errors.As(err, &u):
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"text/template"
+	"time"
+
+	"liaison/configs"
+	"liaison/crypto/openpgp"
+)
+
+type initCmd struct {
+	Dir     string `arg:"" help:"Folder to make." type:"path"`
+	Code    string `help:"Participant code of the gateway." default:"OCU"`
+	Address string `help:"Mail address of the gateway." default:"ocu@gateway.example"`
+}
+
+func (initCmd) Help() string {
+	return "Makes a starter set-up: gateway key, storage key, gateway.yaml, operation file. The key is locked with LIAISON_PASSPHRASE where that is set.\nExample: liaison init my-gateway"
+}
+
+func (c initCmd) Run(a *app) error {
+	if _, err := os.Stat(filepath.Join(c.Dir, "gateway.yaml")); err == nil {
+		return wrongf("%s has a gateway.yaml already; choose another folder", c.Dir)
+	}
+	for _, dir := range []string{"keys", "secrets", "operations", "data"} {
+		if err := os.MkdirAll(filepath.Join(c.Dir, dir), 0o700); err != nil {
+			return err
+		}
+	}
+	key, err := openpgp.Generate(openpgp.KeyOptions{Name: c.Code, Address: c.Address, Created: time.Now().Add(-time.Minute), Expires: 2 * 365 * 24 * time.Hour})
+	if err != nil {
+		return err
+	}
+	secret, err := key.Armored([]byte(os.Getenv("LIAISON_PASSPHRASE")))
+	if err != nil {
+		return err
+	}
+	if err := writeNew(filepath.Join(c.Dir, "keys", "gateway.asc"), secret, 0o600); err != nil {
+		return err
+	}
+	if err := writeNew(filepath.Join(c.Dir, "keys", "gateway.cert.asc"), key.Certificate().Armored(), 0o644); err != nil {
+		return err
+	}
+	if err := newStorageKey(filepath.Join(c.Dir, "secrets", "storage")); err != nil {
+		return err
+	}
+	if err := c.write("gateway.yaml", configs.StarterGateway); err != nil {
+		return err
+	}
+	if err := c.write("operations/operation.yaml", configs.StarterOperation); err != nil {
+		return err
+	}
+	a.print("A set-up is in %s.", c.Dir)
+	a.print("The gateway's fingerprint, for the operation book: %s", key.Certificate().Fingerprint().Grouped())
+	a.print("Back up secrets/storage apart from data/: without it nothing stored can be read.")
+	a.print("Next: edit operations/operation.yaml, then liaison check -c %s", filepath.Join(c.Dir, "gateway.yaml"))
+	return nil
+}
+
+// write fills in a starter file.
+func (c initCmd) write(name, text string) error {
+	day := func(n int) string { return time.Now().UTC().AddDate(0, 0, n).Format(time.DateOnly) }
+	t, err := template.New(name).Funcs(template.FuncMap{"day": day}).Parse(text)
+	if err != nil {
+		return fmt.Errorf("starter file %s: %w", name, err)
+	}
+	var b bytes.Buffer
+	if err := t.Execute(&b, c); err != nil {
+		return fmt.Errorf("starter file %s: %w", name, err)
+	}
+	return writeNew(filepath.Join(c.Dir, name), b.Bytes(), 0o600)
+}
+
+type checkCmd struct {
+	configFlag
+}
+
+func (checkCmd) Help() string {
+	return "Finds everything that can be found wrong before starting.\nExample: liaison check -c gateway.yaml"
+}
+
+func (c checkCmd) Run(a *app) error {
+	s, err := c.load()
+	if err != nil {
+		return err
+	}
+	ops, problems, err := s.readOperations()
+	if err != nil {
+		return err
+	}
+	errors := 0
+	for _, p := range problems {
+		a.print("%s", p)
+		if p.Severity == "error" {
+			errors++
+		}
+	}
+	for _, k := range s.keys {
+		cert := k.Certificate()
+		a.print("gateway key %s: encryption until %s, signing until %s", cert.Fingerprint().Grouped(), until(cert, openpgp.Encryption, time.Now()), until(cert, openpgp.Signing, time.Now()))
+		for _, op := range ops {
+			for _, purpose := range []openpgp.Purpose{openpgp.Encryption, openpgp.Signing} {
+				if end, forever := cert.ValidUntil(purpose, time.Now()); !forever && end.Before(op.End()) {
+					a.print("%s: the gateway's %s key ends before the operation does (%s)", op.Code, purpose, op.End().Format(time.DateOnly))
+					errors++
+				}
+			}
+		}
+	}
+	if errors > 0 {
+		return wrongf("%d errors; see above", errors)
+	}
+	a.print("No errors. Next: liaison serve -c %s", c.Config)
+	return nil
+}

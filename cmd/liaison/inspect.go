@@ -1,0 +1,212 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"liaison/crypto/openpgp"
+	"liaison/gateway"
+	"liaison/gateway/entity"
+	"liaison/gateway/form"
+	"liaison/gateway/operation"
+)
+
+// inspectLimit bounds what is read of one mail, in bytes.
+const inspectLimit = 64 << 20
+
+type inspectCmd struct {
+	Keys      string   `help:"Certificates: a file, or a folder of files."`
+	Secret    string   `help:"Secret key file; the passphrase comes from LIAISON_PASSPHRASE."`
+	Operation string   `help:"operation.yaml: participants, their keys and addresses."`
+	Files     []string `arg:"" help:"Mails (.eml)."`
+}
+
+func (inspectCmd) Help() string {
+	return "Prints one JSON object a line for each mail, in the order of the arguments.\nExample: liaison inspect --operation operation.yaml --secret keys/ocu.asc mail.eml"
+}
+
+// inspected is the output for one mail.
+type inspected struct {
+	File        string             `json:"file"`
+	Kind        entity.Kind        `json:"kind"`
+	Encrypted   bool               `json:"encrypted"`
+	Subject     string             `json:"subject"`
+	From        string             `json:"from"`
+	Participant string             `json:"participant"`
+	Signature   signature          `json:"signature"`
+	Form        *form.Form         `json:"form"`
+	Problems    []form.Problem     `json:"problems"`
+	Bounce      []entity.Recipient `json:"bounce"`
+	Text        string             `json:"text"`
+	Outside     []string           `json:"outside,omitempty"`
+}
+
+type signature struct {
+	Verdict     string `json:"verdict"`
+	Fingerprint string `json:"fingerprint"`
+	Covers      string `json:"covers"`
+}
+
+func (c inspectCmd) Run(a *app) error {
+	reg, err := c.registry()
+	if err != nil {
+		return err
+	}
+	var secrets []*openpgp.SecretKey
+	if c.Secret != "" {
+		data, err := os.ReadFile(c.Secret)
+		if err != nil {
+			return wrongf("read the secret key: %w", err)
+		}
+		if secrets, err = openpgp.ParseSecretKeys(data, []byte(os.Getenv("LIAISON_PASSPHRASE"))); err != nil {
+			return wrongf("%s: %w", c.Secret, err)
+		}
+	}
+	x := gateway.Examiner{Keys: secrets, Registry: reg, At: time.Now()}
+	for _, file := range c.Files {
+		if err := a.json(c.one(a, x, file)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c inspectCmd) one(a *app, x gateway.Examiner, file string) inspected {
+	raw, err := readInput(a, file, inspectLimit)
+	if err != nil {
+		p := form.NewProblem(18, form.Error, "", map[string]string{"reason": "the file can't be read"})
+		return inspected{File: file, Kind: entity.Unreadable, Signature: signature{Verdict: "none"}, Problems: []form.Problem{p}}
+	}
+	m := x.Mail(raw)
+	out := inspected{File: file, Kind: m.Kind, Encrypted: m.Encrypted, Subject: m.Reading.Subject(), From: m.From, Participant: m.Participant,
+		Signature: signature{m.Verdict, m.Fingerprint, m.Covers}, Problems: m.Problems, Bounce: m.Reading.Bounce, Text: m.Text, Outside: m.Reading.Outside}
+	if out.Problems == nil {
+		out.Problems = []form.Problem{}
+	}
+	if m.Form != nil {
+		out.Form = m.Form.Normal()
+		out.Problems = append(out.Problems, form.Check(out.Form, form.Context{Now: time.Now(), Received: true})...)
+	}
+	return out
+}
+
+// files is a registry made of key files: with an operation its participants own
+// the keys, without one the keys' user IDs say who the sender is.
+type files struct {
+	certs  []*openpgp.Certificate
+	owners map[openpgp.Fingerprint]*operation.Participant
+	byUID  bool
+}
+
+func (f *files) Signers(keyID uint64, _ openpgp.Fingerprint) (out []*openpgp.Certificate) {
+	for _, c := range f.certs {
+		if slices.Contains(c.KeyIDs(), keyID) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func (f *files) Owner(fp openpgp.Fingerprint, from []string) (string, bool) {
+	if p := f.owners[fp]; p != nil {
+		fits := len(from) > 0
+		for _, address := range from {
+			fits = fits && p.Owns(address)
+		}
+		return string(p.Code), fits
+	}
+	if !f.byUID {
+		return "", false
+	}
+	for _, c := range f.certs {
+		if c.Fingerprint() != fp {
+			continue
+		}
+		fits := len(from) > 0
+		for _, address := range from {
+			fits = fits && slices.Contains(c.Addresses(), address)
+		}
+		return strings.Join(c.Addresses(), " "), fits
+	}
+	return "", false
+}
+
+func (c inspectCmd) registry() (*files, error) {
+	f := &files{owners: map[openpgp.Fingerprint]*operation.Participant{}, byUID: c.Operation == ""}
+	if c.Keys != "" {
+		certs, err := readCertificates(c.Keys)
+		if err != nil {
+			return nil, err
+		}
+		f.certs = certs
+	}
+	if c.Operation == "" {
+		return f, nil
+	}
+	data, err := os.ReadFile(c.Operation)
+	if err != nil {
+		return nil, wrongf("read the operation: %w", err)
+	}
+	op, problems := operation.Parse(data, c.Operation)
+	if op == nil {
+		return nil, wrongf("%s", problems[0])
+	}
+	for _, p := range op.Participants {
+		for _, k := range p.Keys {
+			path := k.File
+			if !filepath.IsAbs(path) {
+				path = filepath.Join(filepath.Dir(c.Operation), path)
+			}
+			certs, err := readCertificates(path)
+			if err != nil {
+				return nil, fmt.Errorf("participant %s: %w", p.Code, err)
+			}
+			for _, cert := range certs {
+				f.owners[cert.Fingerprint()] = p
+			}
+			f.certs = append(f.certs, certs...)
+		}
+	}
+	return f, nil
+}
+
+// readCertificates reads a file, or all files of a folder.
+func readCertificates(path string) ([]*openpgp.Certificate, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, wrongf("read certificates: %w", err)
+	}
+	names := []string{path}
+	if info.IsDir() {
+		entries, err := os.ReadDir(path)
+		if err != nil {
+			return nil, err
+		}
+		names = nil
+		for _, e := range entries {
+			if e.Type().IsRegular() {
+				names = append(names, filepath.Join(path, e.Name()))
+			}
+		}
+	}
+	var out []*openpgp.Certificate
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		certs, err := openpgp.ParseCertificates(data)
+		if err != nil {
+			if info.IsDir() {
+				continue // a folder may hold other files
+			}
+			return nil, wrongf("%s: %w", name, err)
+		}
+		out = append(out, certs...)
+	}
+	return out, nil
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"liaison/adapters/websocket"
+	"liaison/crypto/keyring"
+	"liaison/gateway"
+	"liaison/gateway/operation"
+	"liaison/gateway/store"
+)
+
+type serveCmd struct {
+	configFlag
+}
+
+func (serveCmd) Help() string {
+	return "Runs the gateway until it is told to stop (Ctrl-C, SIGTERM).\nExample: liaison serve -c gateway.yaml"
+}
+
+func (c serveCmd) Run(a *app) error {
+	s, err := c.load()
+	if err != nil {
+		return err
+	}
+	s.opt.Log = slog.New(slog.NewTextHandler(a.err, nil))
+	st, err := store.Open(a.ctx, s.dsn, s.opt)
+	if err != nil {
+		return fmt.Errorf("open the store: %w", err)
+	}
+	defer st.Close()
+	if err := applyChanged(a, s, st); err != nil {
+		return err
+	}
+	n, err := newNode(s, st)
+	if err != nil {
+		return err
+	}
+	return n.run(a)
+}
+
+// node is a running gateway: the flow, its store and its adapters.
+type node struct {
+	s       *setup
+	store   *store.Store
+	ring    *keyring.Ring
+	gateway *gateway.Gateway
+	socket  *websocket.Server
+}
+
+// newNode wires a gateway.
+func newNode(s *setup, st *store.Store) (*node, error) {
+	n := &node{s: s, store: st, ring: ring(st)}
+	code := operation.ParticipantCode(s.config.Gateway.Code)
+	var err error
+	opt := gateway.Options{Code: code, Address: s.config.Gateway.Address, Keys: s.keys, Store: st, Reads: st, Ring: n.ring,
+		AuthServ: s.config.Mail.AuthservID, Log: s.opt.Log, Phone: s.config.Gateway.Phone}
+	if s.config.WebSocket.Listen != "" {
+		n.socket = websocket.NewServer(websocket.Options{Hosts: s.config.WebSocket.Hosts, GatewayCode: code, Key: s.keys[0], Keys: n.ring, Sequencer: st,
+			Render: func(ctx context.Context, id gateway.DeliveryID) (*gateway.Outbound, error) {
+				return n.gateway.Render(ctx, id)
+			},
+			Answer: func(ctx context.Context, r *gateway.Receipt, ses gateway.Session) ([]byte, error) {
+				return n.gateway.SealAnswer(ctx, r, ses)
+			}, Log: s.opt.Log})
+		opt.Socket = n.socket
+	}
+	n.gateway, err = gateway.New(opt)
+	return n, err
+}
+
+// run serves until ctx ends, then hands over what is under way.
+func (n *node) run(a *app) error {
+	group, ctx := errgroup.WithContext(a.ctx)
+	group.Go(func() error { return n.store.Run(ctx) })
+	group.Go(func() error { return n.gateway.Run(ctx, n.store.Wake()) })
+	if n.socket != nil {
+		if err := n.serveSocket(ctx, group, a); err != nil {
+			return err
+		}
+	}
+	a.print("liaison serves as %s. Stop it with Ctrl-C.", n.s.config.Gateway.Code)
+	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	a.print("liaison stopped; what was under way is recorded.")
+	return nil
+}
+
+// serveSocket listens for the WebSocket channel.
+func (n *node) serveSocket(ctx context.Context, group *errgroup.Group, a *app) error {
+	w := n.s.config.WebSocket
+	listener, err := net.Listen("tcp", w.Listen)
+	if err != nil {
+		return fmt.Errorf("listen for the WebSocket channel: %w", err)
+	}
+	scheme := "ws"
+	if w.TLSCertFile != "" {
+		pair, err := tls.LoadX509KeyPair(n.s.config.Path(w.TLSCertFile), n.s.config.Path(w.TLSKeyFile))
+		if err != nil {
+			return wrongf("websocket certificate: %w", err)
+		}
+		listener, scheme = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}), "wss"
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET "+websocket.Path, n.socket)
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(n.s.opt.Log.Handler(), slog.LevelDebug)}
+	a.print("WebSocket channel: %s://%s%s", scheme, listener.Addr(), websocket.Path)
+	group.Go(func() error { return n.socket.Receive(ctx, n.gateway.Accept) })
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		return server.Shutdown(stop)
+	})
+	return nil
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"liaison/configs"
+	"liaison/crypto/keyring"
+	"liaison/crypto/openpgp"
+	"liaison/gateway"
+	"liaison/gateway/operation"
+	"liaison/gateway/store"
+)
+
+// setup is a loaded configuration with what every command on it needs.
+type setup struct {
+	config *configs.Gateway
+	keys   []*openpgp.SecretKey
+	dsn    string
+	opt    store.Options
+}
+
+// configFlag names the configuration.
+type configFlag struct {
+	Config string `short:"c" help:"Configuration file." default:"gateway.yaml" type:"path"`
+}
+
+// load reads the configuration, the gateway's keys and the storage key.
+func (c configFlag) load() (*setup, error) {
+	config, err := configs.LoadGateway(c.Config)
+	if err != nil {
+		return nil, wrong{err}
+	}
+	s := &setup{config: config, dsn: config.Store}
+	if path, ok := cutPrefix(config.Store, "sqlite:"); ok {
+		s.dsn = "sqlite:" + config.Path(path)
+		if err := os.MkdirAll(filepath.Dir(config.Path(path)), 0o700); err != nil {
+			return nil, err
+		}
+	}
+	passphrase, err := configs.Secret(config.Path(config.Gateway.PassphraseFile), "LIAISON_PASSPHRASE")
+	if err != nil {
+		return nil, wrong{err}
+	}
+	for _, file := range config.Gateway.KeyFiles {
+		data, err := os.ReadFile(config.Path(file))
+		if err != nil {
+			return nil, wrongf("read the gateway's key: %w", err)
+		}
+		keys, err := openpgp.ParseSecretKeys(data, passphrase)
+		if err != nil {
+			return nil, wrongf("%s: %w", file, err)
+		}
+		s.keys = append(s.keys, keys...)
+	}
+	if s.opt.Key, err = storageKey(config.Path(config.StorageKey)); err != nil {
+		return nil, err
+	}
+	s.opt.Clock = time.Now
+	s.opt.SignHead = func(text []byte) ([]byte, error) { return openpgp.SignArmored(text, s.keys[0], time.Now()) }
+	if s.opt.Node, err = os.Hostname(); err != nil {
+		s.opt.Node = "gateway"
+	}
+	return s, nil
+}
+
+func cutPrefix(s, prefix string) (string, bool) {
+	if len(s) < len(prefix) || s[:len(prefix)] != prefix {
+		return s, false
+	}
+	return s[len(prefix):], true
+}
+
+// storageKey reads the key that wraps the data keys.
+func storageKey(file string) (store.StorageKey, error) {
+	var key store.StorageKey
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return key, wrongf("the storage key %s is missing: restore it from its backup, or make a new set-up with \"liaison init\"", file)
+	}
+	if err != nil {
+		return key, err
+	}
+	if len(data) != len(key) {
+		return key, wrongf("the storage key %s has %d bytes instead of %d", file, len(data), len(key))
+	}
+	copy(key[:], data)
+	return key, nil
+}
+
+// newStorageKey makes a storage key file.
+func newStorageKey(file string) error {
+	key := make([]byte, 32)
+	if _, err := rand.Read(key); err != nil {
+		return err
+	}
+	return writeNew(file, key, 0o600)
+}
+
+// beside opens the store for a short command beside a serving gateway.
+func (s *setup) beside(a *app) (*store.Store, error) { return store.OpenBeside(a.ctx, s.dsn, s.opt) }
+
+// ring is the key ring on a store.
+func ring(st *store.Store) *keyring.Ring { return keyring.New(st, time.Now) }
+
+// readOperations reads and checks the operation files of the configuration.
+func (s *setup) readOperations() (map[string]*operation.Operation, []operation.Problem, error) {
+	ops := map[string]*operation.Operation{}
+	var problems []operation.Problem
+	for _, pattern := range s.config.Operations {
+		files, err := filepath.Glob(s.config.Path(pattern))
+		if err != nil {
+			return nil, nil, wrongf("operations: %q: %w", pattern, err)
+		}
+		for _, file := range files {
+			op, found, err := readOperation(file, operation.ParticipantCode(s.config.Gateway.Code))
+			if err != nil {
+				return nil, nil, err
+			}
+			problems = append(problems, found...)
+			if op != nil {
+				ops[file] = op
+			}
+		}
+	}
+	return ops, problems, nil
+}
+
+func readOperation(file string, unit operation.ParticipantCode) (*operation.Operation, []operation.Problem, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, nil, wrongf("read the operation: %w", err)
+	}
+	op, problems := operation.Parse(data, file)
+	if op == nil {
+		return nil, problems, nil
+	}
+	return op, append(problems, op.Check(file, unit)...), nil
+}
+
+// audit is an entry about an administrator's action.
+func audit(action, who string, op operation.Code, reference string) gateway.AuditEntry {
+	return gateway.AuditEntry{Kind: gateway.Administration, At: time.Now(), Actor: who, Action: action, Operation: op, Reference: reference}
+}
+
+// person is who runs the command.
+func person() string {
+	if u := os.Getenv("LIAISON_OPERATOR"); u != "" {
+		return u
+	}
+	if u := os.Getenv("USER"); u != "" {
+		return u
+	}
+	return fmt.Sprintf("uid %d", os.Getuid())
+}

@@ -1,0 +1,41 @@
+package configs
+
+import (
+	"path/filepath"
+	"time"
+)
+
+// Agent is agent.yaml, a participant's end of the WebSocket channel.
+type Agent struct {
+	URL            string        `yaml:"url"` // wss://channel.gateway.example/v1/channel
+	Operation      string        `yaml:"operation"`
+	Participant    string        `yaml:"participant"`
+	Reference      string        `yaml:"reference"` // begin of the references that the agent gives, LV-VID
+	KeyFile        string        `yaml:"key_file"`
+	PassphraseFile string        `yaml:"passphrase_file"` // or LIAISON_PASSPHRASE
+	Gateway        string        `yaml:"gateway_certificate"`
+	Fingerprint    string        `yaml:"gateway_fingerprint"` // compared with the certificate before it is used
+	Folder         string        `yaml:"folder"`              // holds in/, out/ and state/
+	Language       string        `yaml:"language"`
+	Exec           []string      `yaml:"exec"` // command to run for each form, with its folder as last argument
+	ExecTimeout    time.Duration `yaml:"exec_timeout"`
+	CAFile         string        `yaml:"ca_file"` // trust this authority instead of the system's
+
+	dir string
+}
+
+// LoadAgent reads agent.yaml and checks it. An error is a Problems.
+func LoadAgent(file string) (*Agent, error) {
+	a := &Agent{dir: filepath.Dir(file), Folder: ".", Language: "en", ExecTimeout: time.Minute}
+	f, err := load(file, a)
+	if err != nil {
+		return nil, err
+	}
+	if f.agent(a); len(f.problems) > 0 {
+		return nil, f.problems
+	}
+	return a, nil
+}
+
+// Path resolves a path of the file.
+func (a *Agent) Path(p string) string { return resolve(a.dir, p) }

@@ -1,0 +1,206 @@
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"liaison/gateway"
+)
+
+// record writes a decision: forms, deliveries, evidence, audit entries. inbound
+// is the record that brought the forms, "" where none; existing is a form that
+// stands in the record already and only gets deliveries.
+func (t *tx) record(d *gateway.Decision, inbound string, existing gateway.FormID) error {
+	for i := range d.Forms {
+		f := &d.Forms[i].Form
+		if f.ID != existing || existing == "" {
+			if f.Inbound == "" && inbound != "" && f.Role == gateway.Original {
+				f.Inbound = inbound
+			}
+			if err := t.insertForm(f); err != nil {
+				return err
+			}
+		}
+		for _, n := range d.Forms[i].Deliveries {
+			if err := t.insertDelivery(f, n); err != nil {
+				return err
+			}
+		}
+	}
+	evidence := slices.Clone(d.Evidence)
+	slices.SortStableFunc(evidence, func(a, b gateway.Evidence) int { return strings.Compare(string(a.Delivery), string(b.Delivery)) })
+	for _, e := range evidence {
+		if err := t.prove(e); err != nil {
+			return err
+		}
+	}
+	for _, e := range d.Audit {
+		if err := t.audit(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) insertForm(f *gateway.Form) error {
+	if f.ID == "" {
+		f.ID = gateway.NewFormID()
+	}
+	id, op := string(f.ID), string(f.Operation)
+	content, err := t.sealJSON(op, "form", id, "content", f.Content)
+	if err != nil {
+		return fmt.Errorf("seal a form: %w", err)
+	}
+	var signed []byte
+	if f.SignedSum != ([32]byte{}) {
+		signed = f.SignedSum[:]
+	}
+	_, err = t.exec(`INSERT INTO form (`+formColumns+`, sealed_content) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
+		id, op, string(f.Role), f.Number, f.Type, f.Reference, string(f.Sender), string(f.State), string(f.Assurance), f.Signer,
+		string(priorityOf(f.Priority)), f.Mode, flag(f.Nominal), millis(f.Received), f.Hash[:], signed, string(f.Answers), f.Inbound, content)
+	if err != nil {
+		return fmt.Errorf("record form %s %s: %w", f.Operation, f.Reference, err)
+	}
+	for i, a := range f.Content.Attachments {
+		if err := t.insertAttachment(f, i, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// priorityOf reads a missing A9 as routine.
+func priorityOf(p gateway.Priority) gateway.Priority {
+	if p == "" {
+		return gateway.Routine
+	}
+	return p
+}
+
+func attachmentRow(id gateway.FormID, i int) string { return fmt.Sprintf("%s/%d", id, i) }
+
+func (t *tx) insertAttachment(f *gateway.Form, i int, a gateway.Attachment) error {
+	op, row := string(f.Operation), attachmentRow(f.ID, i)
+	name, err := t.seal(op, "attachment", row, "name", []byte(a.Name))
+	if err != nil {
+		return err
+	}
+	content, err := t.seal(op, "attachment", row, "content", a.Content)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO attachment (form, position, operation, type, nominal, sealed_name, sealed_content) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		string(f.ID), int64(i), op, a.Type, flag(a.Nominal), name, content)
+	if err != nil {
+		return fmt.Errorf("record an attachment: %w", err)
+	}
+	return nil
+}
+
+// insertDelivery records a delivery; one of the same form to the same
+// participant exists at most once.
+func (t *tx) insertDelivery(f *gateway.Form, n gateway.NewDelivery) error {
+	if n.ID == "" {
+		n.ID = gateway.NewDeliveryID()
+	}
+	if n.State == "" {
+		n.State = gateway.Pending
+	}
+	reason, err := t.seal(string(f.Operation), "delivery", string(n.ID), "reason", []byte(n.Reason))
+	if err != nil {
+		return err
+	}
+	from := millis(n.NotBefore)
+	if from == 0 {
+		from = millis(f.Received)
+	}
+	created := millis(f.Received)
+	if created == 0 {
+		created = from
+	}
+	priority := priorityOf(n.Priority)
+	_, err = t.exec(`INSERT INTO delivery (id, form, operation, participant, channel, channel_at, priority, urgency, state, created, channel_from, not_before, subject, sealed_reason)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (form, participant) DO NOTHING`,
+		string(n.ID), string(f.ID), string(f.Operation), string(n.Participant), string(n.Channel), int64(n.ChannelAt), string(priority), int64(priority.Rank()),
+		string(n.State), created, from, millis(n.NotBefore), string(n.Subject), reason)
+	if err != nil {
+		return fmt.Errorf("record a delivery to %s: %w", n.Participant, err)
+	}
+	t.due = t.due || n.State == gateway.Pending
+	return nil
+}
+
+// appendEvidence appends to a delivery's attempts, always.
+func (t *tx) appendEvidence(op string, e gateway.Evidence) error {
+	detail, err := t.seal(op, "attempt", string(e.Delivery), "detail", []byte(e.Detail))
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO attempt (delivery, operation, outcome, state, channel, at, source, seq, sealed_detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		string(e.Delivery), op, string(e.Outcome), string(e.State), string(e.Channel), millis(e.At), e.By, e.Seq, detail)
+	if err != nil {
+		return fmt.Errorf("append evidence: %w", err)
+	}
+	return nil
+}
+
+// prove appends evidence and moves the delivery's state forward to what it
+// proves.
+func (t *tx) prove(e gateway.Evidence) error {
+	var op string
+	var state gateway.State
+	err := t.row(`SELECT operation, state FROM delivery WHERE id = $1`+t.s.d.forUpdate, string(e.Delivery)).Scan(&op, &state)
+	if err != nil {
+		return fmt.Errorf("read the delivery of an evidence: %w", notFound(err))
+	}
+	if err := t.appendEvidence(op, e); err != nil {
+		return err
+	}
+	return t.advance(op, e, state)
+}
+
+// advance moves a state to a higher rank; Withheld is left by Release alone.
+func (t *tx) advance(op string, e gateway.Evidence, state gateway.State) error {
+	if e.State == "" || e.State == gateway.Withheld || state == gateway.Withheld || e.State.Rank() <= state.Rank() {
+		return nil
+	}
+	reason, confirmed := e.Detail, int64(0)
+	if e.State.Rank() >= gateway.ConfirmedBySystem.Rank() {
+		reason, confirmed = "", millis(e.At)
+	}
+	sealed, err := t.seal(op, "delivery", string(e.Delivery), "reason", []byte(reason))
+	if err != nil {
+		return err
+	}
+	// Whoever is attempting it now has lost the claim: its own outcome can't
+	// outrank what was proven, and its retry would be a repeat.
+	_, err = t.exec(`UPDATE delivery SET state = $1, sealed_reason = $2, confirmed = CASE WHEN confirmed = 0 THEN $3 ELSE confirmed END, owner = '', lease_until = 0, fence = fence + 1 WHERE id = $4`,
+		string(e.State), sealed, confirmed, string(e.Delivery))
+	if err != nil {
+		return fmt.Errorf("move a delivery to %q: %w", e.State, err)
+	}
+	return nil
+}
+
+// audit writes an entry in the transaction that it reports.
+func (t *tx) audit(e gateway.AuditEntry) error {
+	if e.At.IsZero() {
+		return errors.New("write an audit entry: it has no time")
+	}
+	e.At = e.At.UTC()
+	text, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("write an audit entry: %w", err)
+	}
+	sum := sha256.Sum256(append([]byte{0}, text...)) // the leaf's hash, RFC 6962, section 2.1
+	_, err = t.exec(`INSERT INTO audit (id, entry, hash, operation, reference, at) VALUES ($1, $2, $3, $4, $5, $6)`,
+		newID(), string(text), sum[:], string(e.Operation), e.Reference, millis(e.At))
+	if err != nil {
+		return fmt.Errorf("write an audit entry: %w", err)
+	}
+	return nil
+}

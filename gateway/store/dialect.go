@@ -1,0 +1,155 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/pressly/goose/v3"
+)
+
+// dialect holds every difference between the two databases.
+type dialect struct {
+	driver     string
+	goose      goose.Dialect
+	migrations string
+	skipLocked string // ends the subselect of a claim of table alias d
+	forUpdate  string // ends a select whose rows the transaction changes
+	clock      string // the database's clock in Unix milliseconds; "" means ours
+}
+
+var (
+	sqlite   = dialect{driver: "sqlite", goose: goose.DialectSQLite3, migrations: "migrations/sqlite"}
+	postgres = dialect{driver: "pgx", goose: goose.DialectPostgres, migrations: "migrations/postgres",
+		skipLocked: " FOR UPDATE OF d SKIP LOCKED", forUpdate: " FOR UPDATE",
+		clock: "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"}
+)
+
+// parseDSN tells the databases apart; for SQLite it returns the file's path.
+func parseDSN(dsn string) (dialect, string, error) {
+	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok && path != "" {
+		return sqlite, path, nil
+	}
+	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
+		return postgres, dsn, nil
+	}
+	return dialect{}, "", errors.New(`store: want "sqlite:PATH" or "postgres://USER@HOST/DATABASE"`)
+}
+
+func sqliteDSN(path, more string) string {
+	escaped := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
+	return fmt.Sprintf("file:%s?_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)%s", escaped, more)
+}
+
+// again reports whether the database asks for the transaction to be repeated:
+// serialization failure or deadlock (PostgreSQL appendix A, class 40).
+func again(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
+}
+
+// clockOf reads the time that leases and heartbeats go by: a handed-in clock,
+// else the database's.
+func (s *Store) clockOf(ctx context.Context, q querier) (int64, error) {
+	if s.opt.Clock != nil {
+		return s.opt.Clock().UnixMilli(), nil
+	}
+	if s.d.clock == "" {
+		return time.Now().UnixMilli(), nil
+	}
+	var ms int64
+	err := q.QueryRow(ctx, s.d.clock).Scan(&ms)
+	return ms, err
+}
+
+// querier runs SQL, in or outside a transaction.
+type querier interface {
+	Exec(ctx context.Context, query string, args ...any) (int64, error)
+	Query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRow(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// plain adapts a pool or a transaction of database/sql.
+type plain struct {
+	q interface {
+		ExecContext(context.Context, string, ...any) (sql.Result, error)
+		QueryContext(context.Context, string, ...any) (*sql.Rows, error)
+		QueryRowContext(context.Context, string, ...any) *sql.Row
+	}
+}
+
+func (p plain) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	r, err := p.q.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+func (p plain) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return p.q.QueryContext(ctx, query, args...)
+}
+
+func (p plain) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+	return p.q.QueryRowContext(ctx, query, args...)
+}
+
+// prepared runs SQL on one SQLite connection, each text prepared once. The
+// texts are constants of this package, so the cache stays small.
+type prepared struct {
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt
+}
+
+func (p *prepared) stmt(query string) (*sql.Stmt, error) {
+	if st := p.stmts[query]; st != nil {
+		return st, nil
+	}
+	st, err := p.conn.PrepareContext(context.Background(), query)
+	if err != nil {
+		return nil, err
+	}
+	p.stmts[query] = st
+	return st, nil
+}
+
+func (p *prepared) Exec(_ context.Context, query string, args ...any) (int64, error) {
+	st, err := p.stmt(query)
+	if err != nil {
+		return 0, err
+	}
+	// Never the caller's context: an interrupt would end the whole batch.
+	r, err := st.ExecContext(context.Background(), args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+func (p *prepared) Query(_ context.Context, query string, args ...any) (*sql.Rows, error) {
+	st, err := p.stmt(query)
+	if err != nil {
+		return nil, err
+	}
+	return st.QueryContext(context.Background(), args...)
+}
+
+func (p *prepared) QueryRow(_ context.Context, query string, args ...any) *sql.Row {
+	st, err := p.stmt(query)
+	if err != nil {
+		return p.conn.QueryRowContext(context.Background(), query, args...) // reports the same error
+	}
+	return st.QueryRowContext(context.Background(), args...)
+}
+
+// updateOf ends a select of table alias d whose rows the transaction changes.
+func (d dialect) updateOf() string {
+	if d.forUpdate == "" {
+		return ""
+	}
+	return " FOR UPDATE OF d"
+}

@@ -1,0 +1,168 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"liaison/gateway"
+)
+
+// Due is something that time starts: a reminder, a heartbeat, a newsletter.
+type Due struct {
+	Kind  string
+	Key   string
+	At    time.Time
+	Fence int64 // of the claim
+}
+
+// SetDue sets when something is due; a row of the same kind and key is moved.
+func (s *Store) SetDue(ctx context.Context, kind, key string, at time.Time) error {
+	return s.write(ctx, func(t *tx) error {
+		t.due = true
+		_, err := t.exec(`INSERT INTO due (kind, key, at) VALUES ($1, $2, $3) ON CONFLICT (kind, key) DO UPDATE SET at = $3, owner = '', lease_until = 0, fence = due.fence + 1`, kind, key, millis(at))
+		return err
+	})
+}
+
+// EnsureDue sets when something is due unless that is set already.
+func (s *Store) EnsureDue(ctx context.Context, kind, key string, at time.Time) error {
+	return s.write(ctx, func(t *tx) error {
+		_, err := t.exec(`INSERT INTO due (kind, key, at) VALUES ($1, $2, $3) ON CONFLICT (kind, key) DO NOTHING`, kind, key, millis(at))
+		return err
+	})
+}
+
+// ClaimDue leases what is due by now to this node for 30 seconds, oldest first.
+func (s *Store) ClaimDue(ctx context.Context, limit int, now time.Time) (list []Due, err error) {
+	err = s.write(ctx, func(t *tx) error {
+		list = nil
+		clock, err := t.clock()
+		if err != nil {
+			return err
+		}
+		rows, err := t.Query(t.ctx, `UPDATE due SET owner = $1, lease_until = $2, fence = fence + 1 WHERE (kind, key) IN (
+			SELECT d.kind, d.key FROM due d WHERE d.at <= $3 AND d.lease_until <= $4 ORDER BY d.at, d.kind, d.key LIMIT $5`+s.d.skipLocked+`) RETURNING kind, key, at, fence`,
+			s.opt.Node, clock+leaseFor.Milliseconds(), millis(now), clock, int64(limit))
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var d Due
+			var at int64
+			if err := rows.Scan(&d.Kind, &d.Key, &at, &d.Fence); err != nil {
+				return err
+			}
+			d.At = when(at)
+			list = append(list, d)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claim what is due: %w", err)
+	}
+	return list, nil
+}
+
+// FinishDue ends a claim: next is when it is due again, zero for never.
+// ErrFenced: the claim is somebody else's now.
+func (s *Store) FinishDue(ctx context.Context, d Due, next time.Time) error {
+	return s.write(ctx, func(t *tx) error {
+		var n int64
+		var err error
+		if next.IsZero() {
+			n, err = t.exec(`DELETE FROM due WHERE kind = $1 AND key = $2 AND fence = $3`, d.Kind, d.Key, d.Fence)
+		} else {
+			n, err = t.exec(`UPDATE due SET at = $1, owner = '', lease_until = 0 WHERE kind = $2 AND key = $3 AND fence = $4`, millis(next), d.Kind, d.Key, d.Fence)
+		}
+		if err == nil && n == 0 {
+			return gateway.ErrFenced
+		}
+		return err
+	})
+}
+
+// Lease takes or prolongs a named lease, e.g. of the one IMAP reader of a
+// mailbox. held false: another node has it.
+func (s *Store) Lease(ctx context.Context, name string, ttl time.Duration) (held bool, err error) {
+	err = s.write(ctx, func(t *tx) error {
+		now, err := t.clock()
+		if err != nil {
+			return err
+		}
+		n, err := t.exec(`INSERT INTO lease (name, owner, epoch, until) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (name) DO UPDATE SET owner = $2, epoch = $3, until = $4 WHERE lease.until <= $5 OR lease.owner = $2 AND lease.epoch = $3`,
+			name, s.opt.Node, s.epoch, now+ttl.Milliseconds(), now)
+		held = n > 0
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("lease %s: %w", name, err)
+	}
+	return held, nil
+}
+
+// Unlease gives a lease back, if it is this node's.
+func (s *Store) Unlease(ctx context.Context, name string) error {
+	return s.write(ctx, func(t *tx) error {
+		_, err := t.exec(`DELETE FROM lease WHERE name = $1 AND owner = $2 AND epoch = $3`, name, s.opt.Node, s.epoch)
+		return err
+	})
+}
+
+// MailPosition returns how far a mailbox was settled: its UIDVALIDITY, the
+// lowest unsettled UID as set, and when the account was set up; ok false where
+// it was never read.
+func (s *Store) MailPosition(ctx context.Context, account, mailbox string) (uidvalidity, uid uint32, setUp time.Time, ok bool, err error) {
+	var at, v, u int64
+	err = notFound(s.read().QueryRow(ctx, `SELECT uidvalidity, uid, set_up FROM mailbox WHERE account = $1 AND mailbox = $2`, account, mailbox).Scan(&v, &u, &at))
+	if errors.Is(err, gateway.ErrNotFound) {
+		return 0, 0, time.Time{}, false, nil
+	}
+	if err != nil {
+		return 0, 0, time.Time{}, false, fmt.Errorf("read a mailbox's position: %w", err)
+	}
+	return uint32(v), uint32(u), when(at), true, nil
+}
+
+// SetMailPosition records a mailbox's position; a zero setUp keeps the recorded
+// one.
+func (s *Store) SetMailPosition(ctx context.Context, account, mailbox string, uidvalidity, uid uint32, setUp time.Time) error {
+	return s.write(ctx, func(t *tx) error {
+		_, err := t.exec(`INSERT INTO mailbox (account, mailbox, uidvalidity, uid, set_up) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (account, mailbox) DO UPDATE SET uidvalidity = $3, uid = $4, set_up = CASE WHEN CAST($5 AS BIGINT) = 0 THEN mailbox.set_up ELSE CAST($5 AS BIGINT) END`,
+			account, mailbox, int64(uidvalidity), int64(uid), millis(setUp))
+		return err
+	})
+}
+
+// Depth is how many deliveries of a channel are in a state, and since when the
+// oldest of them waits.
+type Depth struct {
+	Channel string
+	State   gateway.State
+	Count   int64
+	Oldest  time.Time
+}
+
+// Depths returns the deliveries by channel and state, for metrics.
+func (s *Store) Depths(ctx context.Context) ([]Depth, error) {
+	rows, err := s.read().Query(ctx, `SELECT channel, state, count(*), min(created) FROM delivery GROUP BY channel, state ORDER BY channel, state`)
+	if err != nil {
+		return nil, fmt.Errorf("count deliveries: %w", err)
+	}
+	defer rows.Close()
+	var list []Depth
+	for rows.Next() {
+		var d Depth
+		var oldest int64
+		if err := rows.Scan(&d.Channel, &d.State, &d.Count, &oldest); err != nil {
+			return nil, err
+		}
+		d.Oldest = when(oldest)
+		list = append(list, d)
+	}
+	return list, rows.Err()
+}

@@ -1,0 +1,131 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"liaison/gateway"
+)
+
+// Finish implements gateway.Store.
+func (s *Store) Finish(ctx context.Context, a *gateway.Attempt, consequence func(gateway.Ledger) (*gateway.Decision, error)) error {
+	fenced := false
+	err := s.write(ctx, func(t *tx) error {
+		fenced = false
+		var err error
+		fenced, err = t.finish(a, consequence)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("record an attempt: %w", err)
+	}
+	if fenced { // the evidence was committed all the same
+		return gateway.ErrFenced
+	}
+	return nil
+}
+
+// deliveryRow is what the transitions look at, locked.
+type deliveryRow struct {
+	id, operation, owner string
+	state                gateway.State
+	channel              string
+	fence, epoch         int64
+	attempts, dropped    int64
+}
+
+func (t *tx) lockDelivery(id gateway.DeliveryID) (*deliveryRow, error) {
+	r := &deliveryRow{id: string(id)}
+	err := t.row(`SELECT operation, owner, state, channel, fence, owner_epoch, attempts, dropped FROM delivery WHERE id = $1`+t.s.d.forUpdate, r.id).
+		Scan(&r.operation, &r.owner, &r.state, &r.channel, &r.fence, &r.epoch, &r.attempts, &r.dropped)
+	if err != nil {
+		return nil, fmt.Errorf("read delivery %s: %w", id, notFound(err))
+	}
+	return r, nil
+}
+
+func (t *tx) finish(a *gateway.Attempt, consequence func(gateway.Ledger) (*gateway.Decision, error)) (fenced bool, err error) {
+	ours, err := t.ours() // before the delivery's row: the order in which Claim locks
+	if err != nil {
+		return false, err
+	}
+	r, err := t.lockDelivery(a.Delivery.ID)
+	if err != nil {
+		return false, err
+	}
+	e := a.Evidence
+	e.Delivery = a.Delivery.ID
+	if err := t.appendEvidence(r.operation, e); err != nil {
+		return false, err
+	}
+	if !ours || r.fence != a.Delivery.Fence || r.owner != t.s.opt.Node || r.epoch != t.s.epoch {
+		return true, nil
+	}
+	if err := t.follow(r, a); err != nil {
+		return false, err
+	}
+	if consequence == nil {
+		return false, nil
+	}
+	d, err := consequence(&ledger{t: t})
+	if err != nil || d == nil {
+		return false, err
+	}
+	return false, t.record(d, "", "")
+}
+
+// follow applies what comes after an attempt and ends the claim.
+func (t *tx) follow(r *deliveryRow, a *gateway.Attempt) error {
+	next := a.Next
+	if next == (gateway.Next{}) {
+		_, err := t.exec(`UPDATE delivery SET owner = '', lease_until = 0 WHERE id = $1`, r.id)
+		return err
+	}
+	if next.State == gateway.Pending && r.dropped != 0 {
+		return t.withhold(waitingDelivery{r.id, r.operation}, superseded)
+	}
+	state := r.state
+	switch {
+	case r.state == gateway.Withheld:
+	case next.State == gateway.Withheld && r.state == gateway.Pending, next.State.Rank() > r.state.Rank():
+		state = next.State
+	}
+	reason, err := t.seal(r.operation, "delivery", r.id, "reason", []byte(next.Reason))
+	if err != nil {
+		return err
+	}
+	confirmed := int64(0)
+	if state.Rank() >= gateway.ConfirmedBySystem.Rank() {
+		confirmed = millis(a.Evidence.At)
+	}
+	_, err = t.exec(`UPDATE delivery SET state = $1, sealed_reason = $2, attempts = attempts + 1, owner = '', lease_until = 0,
+		not_before = CASE WHEN CAST($3 AS BIGINT) > 0 THEN CAST($3 AS BIGINT) ELSE not_before END,
+		confirmed = CASE WHEN confirmed = 0 THEN $4 ELSE confirmed END WHERE id = $5`,
+		string(state), reason, millis(next.RetryAt), confirmed, r.id)
+	if err != nil {
+		return fmt.Errorf("record what follows: %w", err)
+	}
+	if next.State != gateway.Pending || next.Channel == "" || state != gateway.Pending {
+		return nil
+	}
+	t.due = true
+	return t.moveTo(r, a)
+}
+
+// moveTo sets the channel of the next attempt; another channel counts its
+// attempts and its share of the limit anew.
+func (t *tx) moveTo(r *deliveryRow, a *gateway.Attempt) error {
+	if a.Next.Channel == a.Delivery.Channel && a.Next.ChannelAt == a.Delivery.ChannelAt {
+		return nil
+	}
+	from := millis(a.Next.RetryAt)
+	if from == 0 {
+		from = millis(a.Evidence.At)
+	}
+	_, err := t.exec(`UPDATE delivery SET channel = $1, channel_at = $2, channel_from = $3, attempts = 0 WHERE id = $4`,
+		string(a.Next.Channel), int64(a.Next.ChannelAt), from, r.id)
+	if err != nil {
+		return fmt.Errorf("change the channel: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,197 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"liaison/gateway"
+	"liaison/gateway/operation"
+)
+
+// ledger is what a decision asks while its transaction is open.
+type ledger struct{ t *tx }
+
+const formColumns = `id, operation, role, number, type, reference, sender, state, assurance, signer, priority, mode, nominal, received, hash, signed_sum, answers, inbound`
+
+type scanner interface{ Scan(...any) error }
+
+// scanForm reads formColumns and whatever more follows them.
+func scanForm(row scanner, more ...any) (*gateway.Form, error) {
+	f := &gateway.Form{}
+	var received, nominal int64
+	var hash, signed []byte
+	err := row.Scan(append([]any{&f.ID, &f.Operation, &f.Role, &f.Number, &f.Type, &f.Reference, &f.Sender, &f.State, &f.Assurance, &f.Signer,
+		&f.Priority, &f.Mode, &nominal, &received, &hash, &signed, &f.Answers, &f.Inbound}, more...)...)
+	if err != nil {
+		return nil, notFound(err)
+	}
+	f.Nominal, f.Received = nominal != 0, when(received)
+	copy(f.Hash[:], hash)
+	copy(f.SignedSum[:], signed)
+	return f, nil
+}
+
+// absent turns ErrNotFound into a nil form.
+func absent(f *gateway.Form, err error) (*gateway.Form, error) {
+	if errors.Is(err, gateway.ErrNotFound) {
+		return nil, nil
+	}
+	return f, err
+}
+
+// Known implements gateway.Ledger; nil where the reference is free.
+func (l *ledger) Known(op operation.Code, sender operation.ParticipantCode, reference string) (*gateway.Form, error) {
+	if reference == "" {
+		return nil, nil
+	}
+	return absent(scanForm(l.t.row(`SELECT `+formColumns+` FROM form WHERE operation = $1 AND sender = $2 AND reference = $3 AND state IN ('accepted','held')`,
+		string(op), string(sender), reference)))
+}
+
+// Similar implements gateway.Ledger; nil where there is none.
+func (l *ledger) Similar(op operation.Code, sender operation.ParticipantCode, hash, signed [32]byte, since time.Time) (*gateway.Form, error) {
+	if signed != ([32]byte{}) {
+		f, err := absent(scanForm(l.t.row(`SELECT `+formColumns+` FROM form WHERE operation = $1 AND sender = $2 AND signed_sum = $3 ORDER BY id LIMIT 1`,
+			string(op), string(sender), signed[:])))
+		if f != nil || err != nil {
+			return f, err
+		}
+	}
+	return absent(scanForm(l.t.row(`SELECT `+formColumns+` FROM form WHERE operation = $1 AND sender = $2 AND hash = $3 AND role = 'form' AND received >= $4 ORDER BY id LIMIT 1`,
+		string(op), string(sender), hash[:], millis(since))))
+}
+
+// count takes the next value of a counter.
+func (t *tx) count(name string) (n int64, err error) {
+	err = t.row(`INSERT INTO counter (name, value) VALUES ($1, 1) ON CONFLICT (name) DO UPDATE SET value = counter.value + 1 RETURNING value`, name).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count %s: %w", strings.SplitN(name, "/", 2)[0], err)
+	}
+	return n, nil
+}
+
+// NextNumber implements gateway.Ledger.
+func (l *ledger) NextNumber(op operation.Code) (int64, error) {
+	return l.t.count("number/" + string(op))
+}
+
+// NextReference implements gateway.Ledger.
+func (l *ledger) NextReference(op operation.Code, sender operation.ParticipantCode, prefix string) (string, error) {
+	for {
+		n, err := l.t.count(fmt.Sprintf("reference/%s/%s/%s", op, sender, prefix))
+		if err != nil {
+			return "", err
+		}
+		reference := fmt.Sprintf("%s%06d", prefix, n)
+		var taken int64
+		err = l.t.row(`SELECT count(*) FROM form WHERE operation = $1 AND reference = $2 AND sender = $3`, string(op), reference, string(sender)).Scan(&taken)
+		if err != nil {
+			return "", fmt.Errorf("look for a free reference: %w", err)
+		}
+		if taken == 0 {
+			return reference, nil
+		}
+	}
+}
+
+// Form implements gateway.Ledger.
+func (l *ledger) Form(id gateway.FormID) (*gateway.Form, error) {
+	return scanForm(l.t.row(`SELECT `+formColumns+` FROM form WHERE id = $1`, string(id)))
+}
+
+// Deliveries implements gateway.Ledger.
+func (l *ledger) Deliveries(form gateway.FormID) ([]gateway.Delivery, error) {
+	return l.t.s.deliveries(l.t.ctx, l.t, `WHERE d.form = $1 ORDER BY d.participant`, string(form))
+}
+
+// Once implements gateway.Ledger.
+func (l *ledger) Once(what string, now time.Time, period time.Duration) (bool, error) {
+	n, err := l.t.exec(`INSERT INTO mark (what, at) VALUES ($1, $2) ON CONFLICT (what) DO UPDATE SET at = $2 WHERE mark.at <= $3`,
+		what, millis(now), millis(now.Add(-period)))
+	if err != nil {
+		return false, fmt.Errorf("mark as done: %w", err)
+	}
+	return n == 0, nil
+}
+
+// superseded is the reason of deliveries that a correction or cancellation took
+// from the queue.
+const superseded = "superseded"
+
+// Replace implements gateway.Ledger. A delivery that is being attempted right
+// now, or that has its number in a WebSocket's sequence, may have left: its
+// participant is among those returned, and it isn't tried again.
+func (l *ledger) Replace(form gateway.FormID, state gateway.FormState) ([]operation.ParticipantCode, error) {
+	if state != gateway.FormCorrected && state != gateway.FormCancelled {
+		return nil, fmt.Errorf("replace a form: %q is no state of a replaced form", state)
+	}
+	n, err := l.t.exec(`UPDATE form SET state = $1 WHERE id = $2 AND state IN ('accepted','held')`, string(state), string(form))
+	if err != nil {
+		return nil, fmt.Errorf("replace a form: %w", err)
+	}
+	if n == 0 {
+		var already string
+		if err := l.t.row(`SELECT state FROM form WHERE id = $1`, string(form)).Scan(&already); err != nil {
+			return nil, fmt.Errorf("replace a form: %w", notFound(err))
+		}
+	}
+	now, err := l.t.clock()
+	if err != nil {
+		return nil, err
+	}
+	left, waiting, err := l.t.whoHasIt(form, now)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := l.t.exec(`UPDATE delivery SET dropped = 1 WHERE form = $1 AND state IN ('pending','withheld')`, string(form)); err != nil {
+		return nil, fmt.Errorf("drop deliveries: %w", err)
+	}
+	for _, d := range waiting {
+		if err := l.t.withhold(d, superseded); err != nil {
+			return nil, err
+		}
+	}
+	return left, nil
+}
+
+// whoHasIt tells deliveries that have left, or may have, from those that wait.
+func (t *tx) whoHasIt(form gateway.FormID, now int64) (left []operation.ParticipantCode, waiting []waitingDelivery, err error) {
+	rows, err := t.Query(t.ctx, `SELECT d.id, d.operation, d.participant, d.state, d.attempts, d.owner, d.lease_until, q.seq
+		FROM delivery d LEFT JOIN sequence q ON q.delivery = d.id WHERE d.form = $1 ORDER BY d.id`+t.s.d.updateOf(), string(form))
+	if err != nil {
+		return nil, nil, fmt.Errorf("read deliveries: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var w waitingDelivery
+		var p operation.ParticipantCode
+		var state gateway.State
+		var attempts, until int64
+		var owner string
+		var seq *int64
+		if err := rows.Scan(&w.id, &w.operation, &p, &state, &attempts, &owner, &until, &seq); err != nil {
+			return nil, nil, err
+		}
+		switch {
+		case state == gateway.Withheld:
+		case state != gateway.Pending, seq != nil, owner != "" && until > now:
+			left = append(left, p)
+		default:
+			waiting = append(waiting, w)
+		}
+	}
+	return left, waiting, rows.Err()
+}
+
+type waitingDelivery struct{ id, operation string }
+
+func (t *tx) withhold(d waitingDelivery, reason string) error {
+	sealed, err := t.seal(d.operation, "delivery", d.id, "reason", []byte(reason))
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`UPDATE delivery SET state = 'withheld', sealed_reason = $1, owner = '', lease_until = 0 WHERE id = $2 AND state = 'pending'`, sealed, d.id)
+	return err
+}

@@ -1,0 +1,27 @@
+//go:build unix
+
+package store
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// fileLock is an advisory lock that the system gives back when the process
+// ends, however it ends.
+type fileLock struct{ f *os.File }
+
+func lockFile(path string) (*fileLock, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock file: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("%s is locked: another gateway serves this file; stop it first, or use PostgreSQL for several", path)
+	}
+	return &fileLock{f}, nil
+}
+
+func (l *fileLock) release() error { return l.f.Close() }

@@ -1,0 +1,140 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"liaison/gateway"
+)
+
+// register gives this node its next epoch and voids what its earlier epochs
+// held. On SQLite the file lock says that nobody else serves, so everything is
+// voided.
+func (s *Store) register(ctx context.Context) error {
+	if s.mode != serving {
+		return nil
+	}
+	return s.write(ctx, func(t *tx) error {
+		now, err := t.clock()
+		if err != nil {
+			return err
+		}
+		err = t.row(`INSERT INTO node (name, epoch, beat, started) VALUES ($1, 1, $2, $2)
+			ON CONFLICT (name) DO UPDATE SET epoch = node.epoch + 1, beat = $2, started = $2 RETURNING epoch`, s.opt.Node, now).Scan(&s.epoch)
+		if err != nil {
+			return err
+		}
+		s.beat.Store(time.Now().UnixMilli())
+		t.due = true
+		if s.d.driver == sqlite.driver {
+			return t.void(`owner <> ''`, `id <> ''`, `owner <> ''`)
+		}
+		return t.void(`owner = $1`, `node = $1`, `owner = $1`, s.opt.Node)
+	})
+}
+
+// void frees deliveries, sessions and due rows and leases whose owner matches.
+func (t *tx) void(deliveries, sessions, leases string, args ...any) error {
+	for _, q := range []string{
+		`UPDATE delivery SET owner = '', lease_until = 0, fence = fence + 1 WHERE ` + deliveries,
+		`UPDATE session SET id = '', node = '', epoch = 0 WHERE ` + sessions,
+		`UPDATE due SET owner = '', lease_until = 0, fence = fence + 1 WHERE ` + leases,
+		`DELETE FROM lease WHERE ` + leases,
+	} {
+		if _, err := t.exec(q, args...); err != nil {
+			return fmt.Errorf("void claims: %w", err)
+		}
+	}
+	return nil
+}
+
+// leave gives everything back: another node goes on at once.
+func (s *Store) leave(ctx context.Context) error {
+	return s.write(ctx, func(t *tx) error {
+		ours, err := t.ours()
+		if err != nil || !ours {
+			return err
+		}
+		if err := t.void(`owner = $1`, `node = $1`, `owner = $1`, s.opt.Node); err != nil {
+			return err
+		}
+		_, err = t.exec(`UPDATE node SET beat = 0 WHERE name = $1 AND epoch = $2`, s.opt.Node, s.epoch)
+		return err
+	})
+}
+
+// ours reports whether this node's epoch is still the one in force, and keeps
+// it from changing until the transaction ends.
+func (t *tx) ours() (bool, error) {
+	if t.s.mode != serving {
+		return false, nil
+	}
+	var epoch int64
+	suffix := ""
+	if t.s.d.forUpdate != "" {
+		suffix = " FOR SHARE"
+	}
+	err := t.row(`SELECT epoch FROM node WHERE name = $1`+suffix, t.s.opt.Node).Scan(&epoch)
+	if err != nil {
+		return false, fmt.Errorf("read this node's epoch: %w", notFound(err))
+	}
+	return epoch == t.s.epoch, nil
+}
+
+// Heartbeat says that this node lives and prolongs the claims of attempts that
+// are under way. ErrFenced: another process took this node's name; stop.
+func (s *Store) Heartbeat(ctx context.Context) error {
+	return s.write(ctx, func(t *tx) error {
+		now, err := t.clock()
+		if err != nil {
+			return err
+		}
+		n, err := t.exec(`UPDATE node SET beat = $1 WHERE name = $2 AND epoch = $3`, now, s.opt.Node, s.epoch)
+		if err != nil {
+			return fmt.Errorf("heartbeat: %w", err)
+		}
+		if n == 0 {
+			return gateway.ErrFenced
+		}
+		_, err = t.exec(`UPDATE delivery SET lease_until = $1 WHERE owner = $2 AND owner_epoch = $3 AND lease_until > $4 AND claimed > $5 AND state = 'pending'`,
+			now+leaseFor.Milliseconds(), s.opt.Node, s.epoch, now, now-attemptMax.Milliseconds())
+		if err != nil {
+			return fmt.Errorf("prolong claims: %w", err)
+		}
+		s.beat.Store(time.Now().UnixMilli())
+		return t.sweep(now)
+	})
+}
+
+// sweep withholds deliveries of replaced forms whose attempt never ended.
+func (t *tx) sweep(now int64) error {
+	rows, err := t.Query(t.ctx, `SELECT d.id, d.operation FROM delivery d WHERE d.dropped = 1 AND d.state = 'pending' AND d.lease_until <= $1 ORDER BY d.id LIMIT 100`+t.s.d.skipLocked, now)
+	if err != nil {
+		return fmt.Errorf("sweep the queue: %w", err)
+	}
+	var list []waitingDelivery
+	for rows.Next() {
+		var w waitingDelivery
+		if err := rows.Scan(&w.id, &w.operation); err != nil {
+			rows.Close()
+			return err
+		}
+		list = append(list, w)
+	}
+	if err := rows.Close(); err != nil {
+		return err
+	}
+	for _, w := range list {
+		if err := t.withhold(w, superseded); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// Alive reports whether this node may send: it serves, and its last heartbeat
+// is young enough that no other node takes it for dead.
+func (s *Store) Alive() bool {
+	return s.mode == serving && time.Since(time.UnixMilli(s.beat.Load())) < deadAfter-beatEvery
+}

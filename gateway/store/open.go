@@ -1,0 +1,270 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the "pgx" driver
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+	_ "modernc.org/sqlite" // the "sqlite" driver
+
+	"liaison/gateway"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// StorageKey is the key that wraps the operations' data keys: 32 bytes. It
+// refuses to print.
+type StorageKey [32]byte
+
+// String refuses to print.
+func (StorageKey) String() string { return "[storage key]" }
+
+// GoString refuses to print.
+func (StorageKey) GoString() string { return "[storage key]" }
+
+// LogValue refuses to print.
+func (StorageKey) LogValue() slog.Value { return slog.StringValue("[storage key]") }
+
+// Options are what a store is opened with.
+type Options struct {
+	Node  string     // this node's name, unlike any other's; "" means "gateway"
+	Key   StorageKey // wraps the data keys; all zero is refused
+	Clock func() time.Time
+	Log   *slog.Logger
+	// Share is how long a channel has for itself before a delivery that no node
+	// can bring over the WebSocket is claimed as unreachable; nil means 2 minutes
+	// for urgent, 15 for priority, one hour for routine.
+	Share func(gateway.Priority) time.Duration
+	// SignHead signs a tree head's text; nil: heads aren't signed.
+	SignHead func([]byte) ([]byte, error)
+}
+
+// The times that leases go by.
+const (
+	beatEvery  = 2 * time.Second
+	deadAfter  = 8 * time.Second
+	leaseFor   = 30 * time.Second
+	attemptMax = 6 * time.Minute // a claim is prolonged no longer than this
+)
+
+type mode int
+
+const (
+	serving mode = iota
+	beside
+	reading
+)
+
+// Store is the record. It is safe for concurrent use.
+type Store struct {
+	d     dialect
+	opt   Options
+	mode  mode
+	db    *sql.DB // PostgreSQL: everything; SQLite: the writer's one connection
+	reads *sql.DB
+	lock  *fileLock
+	codec *codec
+	dsn   string
+
+	epoch int64 // of this node, fixed at Open
+
+	writes chan *job // SQLite
+	quit   chan struct{}
+	done   chan struct{}
+	once   sync.Once
+
+	wake chan struct{}
+	hint chan struct{} // PostgreSQL: a commit wants other nodes woken
+	beat atomic.Int64  // local time of the last heartbeat that succeeded
+
+	ops opCache
+}
+
+// Open opens the record for a serving node: it applies migrations, takes the
+// file lock on SQLite (one serving gateway per file), gives the node a new
+// epoch and voids the claims and sessions of its earlier ones.
+func Open(ctx context.Context, dsn string, opt Options) (*Store, error) {
+	return open(ctx, dsn, opt, serving)
+}
+
+// OpenBeside opens the record for a short command beside a serving gateway: it
+// reads and writes, and never claims.
+func OpenBeside(ctx context.Context, dsn string, opt Options) (*Store, error) {
+	return open(ctx, dsn, opt, beside)
+}
+
+// OpenReader opens the record for reading alone; methods that write return an
+// error.
+func OpenReader(ctx context.Context, dsn string, opt Options) (*Store, error) {
+	return open(ctx, dsn, opt, reading)
+}
+
+func open(ctx context.Context, dsn string, opt Options, m mode) (_ *Store, err error) {
+	if opt.Node == "" {
+		opt.Node = "gateway"
+	}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	if opt.Share == nil {
+		opt.Share = defaultShare
+	}
+	if opt.Key == (StorageKey{}) {
+		return nil, errors.New("open the store: no storage key was given")
+	}
+	d, path, err := parseDSN(dsn)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{d: d, opt: opt, mode: m, dsn: path, wake: make(chan struct{}, 1), hint: make(chan struct{}, 1),
+		quit: make(chan struct{}), done: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			_ = s.closeFiles()
+		}
+	}()
+	if s.codec, err = newCodec(opt.Key); err != nil {
+		return nil, err
+	}
+	if err := s.connect(ctx, path); err != nil {
+		return nil, fmt.Errorf("open the store: %w", err)
+	}
+	if m != reading {
+		if err := s.migrate(ctx); err != nil {
+			return nil, fmt.Errorf("bring the store's tables up to date: %w", err)
+		}
+	}
+	if err := s.startWriter(ctx); err != nil {
+		return nil, fmt.Errorf("open the store: %w", err)
+	}
+	if err := s.register(ctx); err != nil {
+		_ = s.stopWriter()
+		return nil, fmt.Errorf("register node %q: %w", opt.Node, err)
+	}
+	return s, nil
+}
+
+func defaultShare(p gateway.Priority) time.Duration {
+	switch p {
+	case gateway.Urgent:
+		return 2 * time.Minute
+	case gateway.Prior:
+		return 15 * time.Minute
+	}
+	return time.Hour
+}
+
+func (s *Store) connect(ctx context.Context, path string) error {
+	if s.d.driver == postgres.driver {
+		db, err := sql.Open(s.d.driver, path)
+		if err != nil {
+			return err
+		}
+		db.SetMaxOpenConns(24)
+		db.SetMaxIdleConns(24)
+		s.db, s.reads = db, db
+		return db.PingContext(ctx)
+	}
+	if s.mode == serving {
+		l, err := lockFile(path + ".lock")
+		if err != nil {
+			return err
+		}
+		s.lock = l
+	}
+	var err error
+	if s.mode != reading {
+		if s.db, err = sql.Open(s.d.driver, sqliteDSN(path, "&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=temp_store(MEMORY)&_txlock=immediate")); err != nil {
+			return err
+		}
+		s.db.SetMaxOpenConns(1)
+		if err := s.db.PingContext(ctx); err != nil {
+			return fmt.Errorf("%s: %w (does its folder exist and may we write there?)", path, err)
+		}
+	}
+	if s.reads, err = sql.Open(s.d.driver, sqliteDSN(path, "&mode=ro&_pragma=query_only(1)")); err != nil {
+		return err
+	}
+	s.reads.SetMaxOpenConns(8)
+	if s.mode == reading {
+		if err := s.reads.PingContext(ctx); err != nil {
+			return fmt.Errorf("%s: %w (has this gateway ever been started?)", path, err)
+		}
+	}
+	return nil
+}
+
+// migrate applies what is missing; on PostgreSQL under an advisory lock, so
+// that several nodes may start together.
+func (s *Store) migrate(ctx context.Context) error {
+	dir, err := fs.Sub(migrations, s.d.migrations)
+	if err != nil {
+		return err
+	}
+	opts := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	if s.d.driver == postgres.driver {
+		locker, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return err
+		}
+		opts = append(opts, goose.WithSessionLocker(locker))
+	}
+	p, err := goose.NewProvider(s.d.goose, s.db, dir, opts...)
+	if err != nil {
+		return err
+	}
+	_, err = p.Up(ctx)
+	return err
+}
+
+// Close ends the writer and closes the files. It gives this node's claims back,
+// so that another node goes on at once.
+func (s *Store) Close() error {
+	var err error
+	s.once.Do(func() {
+		if s.mode == serving {
+			ctx, stop := context.WithTimeout(context.Background(), 5*time.Second)
+			err = s.leave(ctx)
+			stop()
+		}
+		err = errors.Join(err, s.stopWriter(), s.closeFiles())
+	})
+	return err
+}
+
+func (s *Store) closeFiles() error {
+	var errs []error
+	if s.reads != nil && s.reads != s.db {
+		errs = append(errs, s.reads.Close())
+	}
+	if s.db != nil {
+		errs = append(errs, s.db.Close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.release())
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Store) read() querier { return plain{s.reads} }
+
+// Wake says that something may be due. It may miss or invent: poll as well.
+func (s *Store) Wake() <-chan struct{} { return s.wake }
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

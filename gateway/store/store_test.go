@@ -1,0 +1,210 @@
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"liaison/gateway"
+	"liaison/gateway/form"
+	"liaison/gateway/operation"
+	"liaison/gateway/store"
+	"liaison/gateway/store/storetest"
+)
+
+func TestSQLite(t *testing.T) { storetest.Run(t, storetest.NewSQLite) }
+
+func TestPostgreSQL(t *testing.T) { storetest.Run(t, storetest.NewPostgres) }
+
+// acceptOne records one form whose content is body.
+func acceptOne(ctx context.Context, s *store.Store, i int64, body []byte) (gateway.FormID, error) {
+	raw := append([]byte(fmt.Sprintf("Message-ID: <%d@vid.example>\r\n\r\n", i)), body...)
+	now := time.Now()
+	f := gateway.Form{ID: gateway.NewFormID(), Operation: "OP-7K3", Role: gateway.Original, Type: "SEZ", Reference: fmt.Sprintf("LV-VID-2027-%09d", i), Sender: "LV",
+		State: gateway.FormAccepted, Assurance: gateway.Signed, Priority: gateway.Routine, Received: now, Hash: sha256.Sum256(raw), Content: gateway.Content{JSON: body}}
+	in := &gateway.Inbound{Medium: gateway.ByMail, Account: "imap", Raw: raw, Received: now,
+		Repeats: []gateway.Repeat{{Name: fmt.Sprintf("mid:<%d@vid.example>", i), Digest: f.Hash}}}
+	_, err := s.Accept(ctx, in, func(gateway.Ledger) (*gateway.Decision, error) {
+		return &gateway.Decision{Verdict: gateway.Accepted, Operation: f.Operation, Sender: f.Sender, Subject: f.ID,
+			Forms: []gateway.NewForm{{Form: f, Deliveries: []gateway.NewDelivery{{ID: gateway.NewDeliveryID(), Participant: "PL", Channel: operation.PGPMail,
+				Priority: gateway.Routine, State: gateway.Pending, NotBefore: now}}}},
+			Audit: []gateway.AuditEntry{{Kind: gateway.Collection, At: now, Actor: "LV", Action: "form accepted", Operation: f.Operation, Reference: f.Reference}}}, nil
+	})
+	return f.ID, err
+}
+
+// BenchmarkAccept measures durable accepts of 4 KiB forms from 64 producers.
+func BenchmarkAccept(b *testing.B) {
+	for _, c := range []struct {
+		name  string
+		fresh func(testing.TB) storetest.Record
+	}{{"sqlite", storetest.NewSQLite}, {"postgres", storetest.NewPostgres}} {
+		b.Run(c.name, func(b *testing.B) {
+			s := c.fresh(b).Open(b, "bench", store.Options{})
+			body := bytes.Repeat([]byte("0123456789abcdef"), 256)
+			var n atomic.Int64
+			b.SetParallelism(32) // 64 producers on two processors
+			b.ResetTimer()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if _, err := acceptOne(context.Background(), s, n.Add(1), body); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "accepts/s")
+		})
+	}
+}
+
+func open(t *testing.T, dsn string, how func(context.Context, string, store.Options) (*store.Store, error)) *store.Store {
+	t.Helper()
+	s, err := how(t.Context(), dsn, store.Options{Node: "a", Key: storetest.Key()})
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func TestOneServePerFileButCommandsBesideIt(t *testing.T) {
+	dsn := "sqlite:" + filepath.Join(t.TempDir(), "liaison.db")
+	serve := open(t, dsn, store.Open)
+	if _, err := store.Open(t.Context(), dsn, store.Options{Key: storetest.Key()}); err == nil || !strings.Contains(err.Error(), "locked") {
+		t.Fatalf("second Open = %v; want it refused by the lock", err)
+	}
+	beside, reader := open(t, dsn, store.OpenBeside), open(t, dsn, store.OpenReader)
+	id, err := acceptOne(t.Context(), beside, 1, []byte("{}"))
+	if err != nil {
+		t.Fatalf("Accept beside = %v", err)
+	}
+	for _, s := range []*store.Store{serve, reader} {
+		if ds, err := s.DeliveriesOf(t.Context(), id); err != nil || len(ds) != 1 {
+			t.Errorf("DeliveriesOf = %v, %v; want what was written beside", ds, err)
+		}
+	}
+	if _, err := acceptOne(t.Context(), reader, 2, []byte("{}")); err == nil {
+		t.Error("Accept on a reader = nil; want an error")
+	}
+	if _, err := beside.Claim(t.Context(), 1, time.Now()); err == nil {
+		t.Error("Claim beside = nil; want an error")
+	}
+	if ds, err := serve.Claim(t.Context(), 1, time.Now()); err != nil || len(ds) != 1 {
+		t.Errorf("Claim = %v, %v; want what was written beside", ds, err)
+	}
+}
+
+func TestNothingSecretIsOnDisk(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, "sqlite:"+filepath.Join(dir, "liaison.db"), store.Open)
+	f := form.New("SEZ")
+	f.Set("C2", "hidden under the floor")
+	content := gateway.Content{Boxes: f, JSON: f.JSON(), Text: "beside the boxes", Subject: "the true subject",
+		Attachments: []gateway.Attachment{{Name: "passport-of-nobody.jpg", Content: []byte("pixels of a passport")}}}
+	_, err := s.Accept(t.Context(), &gateway.Inbound{Medium: gateway.ByMail, Raw: []byte("raw mail of nobody"), Repeats: []gateway.Repeat{{Name: "uid"}}},
+		func(gateway.Ledger) (*gateway.Decision, error) {
+			return &gateway.Decision{Verdict: gateway.Held, Reason: "a reason with a name", Alarm: "wake somebody", Forms: []gateway.NewForm{{Form: gateway.Form{
+				ID: gateway.NewFormID(), Operation: "OP-7K3", Role: gateway.Original, State: gateway.FormHeld, Assurance: gateway.Signed, Content: content}}}}, nil
+		})
+	if err != nil {
+		t.Fatalf("Accept = %v", err)
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, "*"))
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, secret := range []string{"hidden under", "beside the boxes", "true subject", "passport", "raw mail", "reason with a name", "wake somebody"} {
+			if bytes.Contains(data, []byte(secret)) {
+				t.Errorf("%s holds %q in the clear", filepath.Base(file), secret)
+			}
+		}
+	}
+}
+
+func TestAnotherStorageKeyOpensNothing(t *testing.T) {
+	dsn := "sqlite:" + filepath.Join(t.TempDir(), "liaison.db")
+	s := open(t, dsn, store.Open)
+	id, err := acceptOne(t.Context(), s, 1, []byte("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := store.OpenReader(t.Context(), dsn, store.Options{Key: store.StorageKey{1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close() }()
+	if _, err := other.Form(t.Context(), id); err == nil || !strings.Contains(err.Error(), "storage key") {
+		t.Errorf("Form under another storage key = %v; want an error that names the storage key", err)
+	}
+}
+
+// The first schema is frozen: a change goes into a new migration, and records of
+// the first release are brought up to date.
+func TestTheFirstSchemaIsFrozen(t *testing.T) {
+	for _, d := range []string{"sqlite", "postgres"} {
+		frozen, err := os.ReadFile(filepath.Join("storetest", "testdata", "schema-0001-"+d+".sql"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		now, err := os.ReadFile(filepath.Join("migrations", d, "00001_first.sql"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(frozen, now) {
+			t.Errorf("migrations/%s/00001_first.sql was changed; write 00002 instead", d)
+		}
+	}
+}
+
+func TestRunStopsWithItsContextAndWakes(t *testing.T) {
+	s := open(t, "sqlite:"+filepath.Join(t.TempDir(), "liaison.db"), store.Open)
+	<-s.Wake() // the start itself
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	if _, err := acceptOne(ctx, s, 1, []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+	<-s.Wake()
+	stop()
+	if err := <-done; err != context.Canceled {
+		t.Errorf("Run = %v; want context.Canceled", err)
+	}
+	if !s.Alive() {
+		t.Error("Alive = false; want true right after a heartbeat")
+	}
+}
+
+func TestACommitWakesTheOtherNode(t *testing.T) {
+	r := storetest.NewPostgres(t)
+	a, b := r.Open(t, "a", store.Options{}), r.Open(t, "b", store.Options{})
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	done := make(chan error, 2)
+	<-b.Wake() // its own start
+	for _, s := range []*store.Store{a, b} {
+		go func() { done <- s.Run(ctx) }()
+	}
+	<-b.Wake() // it listens now
+	if _, err := acceptOne(ctx, a, 1, []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-b.Wake():
+	case <-ctx.Done():
+		t.Error("the other node was not woken")
+	}
+	stop()
+	<-done
+	<-done
+}

@@ -1,0 +1,246 @@
+package storetest
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"liaison/gateway"
+	"liaison/gateway/operation"
+	"liaison/gateway/store"
+)
+
+func claimOrder(t *testing.T, r Record) {
+	s := open(t, r)
+	var want []gateway.DeliveryID
+	routine, urgent, prior := to(poland, operation.Mail), to(poland, operation.PGPMail), to(poland, operation.Mail)
+	urgent.Priority, prior.Priority = gateway.Urgent, gateway.Prior
+	for i, d := range []gateway.NewDelivery{routine, urgent, prior} {
+		accept(t, s, name("R%d", i), d)
+	}
+	want = []gateway.DeliveryID{urgent.ID, prior.ID, routine.ID}
+	var got []gateway.DeliveryID
+	for _, d := range claim(t, s, dawn) {
+		got = append(got, d.ID)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("Claim = %v; want %v", got, want)
+	}
+	if again := claim(t, s, dawn); len(again) != 0 {
+		t.Errorf("Claim again = %d deliveries; want none", len(again))
+	}
+}
+
+func neverClaimed(t *testing.T, r Record) {
+	s := open(t, r)
+	later := to(finland, operation.Mail)
+	later.NotBefore = dawn.Add(time.Hour)
+	accept(t, s, "R1", to(poland, operation.Phone), later)
+	if ds := claim(t, s, dawn); len(ds) != 0 {
+		t.Errorf("Claim = %v; want none", ds)
+	}
+	if ds := claim(t, s, dawn.Add(time.Hour)); len(ds) != 1 || ds[0].ID != later.ID {
+		t.Errorf("Claim an hour later = %v; want the delivery that had to wait", ds)
+	}
+}
+
+func session(id string) gateway.Session {
+	return gateway.Session{ID: id, Operation: opCode, Participant: poland, Fingerprint: "BBBB"}
+}
+
+func websocketClaims(t *testing.T, r Record) {
+	s := open(t, r)
+	accept(t, s, "R1", to(poland, operation.WebSocket))
+	if ds := claim(t, s, dawn.Add(time.Minute)); len(ds) != 0 {
+		t.Fatalf("Claim without a session = %v; want none", ds)
+	}
+	_, _, err := s.OpenSession(ctx(t), session("s1"))
+	must(t, "OpenSession", err)
+	ds := claim(t, s, dawn.Add(time.Minute))
+	if len(ds) != 1 || ds[0].Unreachable {
+		t.Fatalf("Claim with a session = %+v; want one, reachable", ds)
+	}
+	must(t, "Finish", s.Finish(ctx(t), &gateway.Attempt{Delivery: ds[0], Evidence: gateway.Evidence{Outcome: gateway.Deferred, At: dawn},
+		Next: gateway.Next{State: gateway.Pending, RetryAt: dawn, Channel: operation.WebSocket}}, nil))
+	must(t, "CloseSession", s.CloseSession(ctx(t), "s1"))
+	if ds := claim(t, s, dawn.Add(59*time.Minute)); len(ds) != 0 {
+		t.Errorf("Claim within the channel's share = %v; want none", ds)
+	}
+	if ds := claim(t, s, dawn.Add(61*time.Minute)); len(ds) != 1 || !ds[0].Unreachable {
+		t.Errorf("Claim after the channel's share = %+v; want one, unreachable", ds)
+	}
+}
+
+func fencedFinish(t *testing.T, r Record) {
+	c := &clock{dawn}
+	s := r.Open(t, "a", store.Options{Clock: c.Now})
+	d := to(poland, operation.Mail)
+	accept(t, s, "R1", d)
+	first := claim(t, s, dawn)
+	c.now = dawn.Add(31 * time.Second)
+	must(t, "Heartbeat", s.Heartbeat(ctx(t)))
+	second := claim(t, s, dawn.Add(31*time.Second))
+	if len(first) != 1 || len(second) != 1 {
+		t.Fatalf("claims = %d, %d; want the delivery twice, the second after its lease", len(first), len(second))
+	}
+	told := 0
+	consequence := func(gateway.Ledger) (*gateway.Decision, error) { told++; return nil, nil }
+	if err := s.Finish(ctx(t), handedOver(first[0]), consequence); !errors.Is(err, gateway.ErrFenced) {
+		t.Errorf("Finish(old claim) = %v; want ErrFenced", err)
+	}
+	if got := state(t, s, d.ID); got != gateway.Pending || told != 0 {
+		t.Errorf("after a fenced Finish: state %q, %d consequences; want pending, 0", got, told)
+	}
+	if es, err := s.Attempts(ctx(t), d.ID); err != nil || len(es) != 1 || es[0].Detail != "250 2.0.0 queued" {
+		t.Errorf("Attempts = %+v, %v; want the fenced attempt's evidence", es, err)
+	}
+	must(t, "Finish", s.Finish(ctx(t), handedOver(second[0]), consequence))
+	if got := state(t, s, d.ID); got != gateway.HandedOver || told != 1 {
+		t.Errorf("after Finish: state %q, %d consequences; want handed over, 1", got, told)
+	}
+}
+
+func channelChange(t *testing.T, r Record) {
+	s := open(t, r)
+	d := to(poland, operation.PGPMail)
+	accept(t, s, "R1", d)
+	now := dawn
+	for i, next := range []gateway.Next{
+		{State: gateway.Pending, RetryAt: dawn.Add(time.Minute), Channel: operation.PGPMail},
+		{State: gateway.Pending, RetryAt: dawn.Add(2 * time.Minute), Channel: operation.Mail, ChannelAt: 1, Reason: "refused-by-server"},
+		{State: gateway.HandedOver},
+	} {
+		ds := claim(t, s, now)
+		if len(ds) != 1 || ds[0].Attempts != []int{0, 1, 0}[i] {
+			t.Fatalf("claim %d = %+v", i, ds)
+		}
+		must(t, "Finish", s.Finish(ctx(t), &gateway.Attempt{Delivery: ds[0], Evidence: gateway.Evidence{Outcome: gateway.Deferred, At: now}, Next: next}, nil))
+		if next.State == gateway.Pending {
+			if early := claim(t, s, next.RetryAt.Add(-time.Second)); len(early) != 0 {
+				t.Fatalf("claimed before RetryAt")
+			}
+			now = next.RetryAt
+		}
+	}
+	got, err := s.Delivery(ctx(t), d.ID)
+	must(t, "Delivery", err)
+	if got.Channel != operation.Mail || got.ChannelAt != 1 || !got.ChannelFrom.Equal(dawn.Add(2*time.Minute)) || got.State != gateway.HandedOver {
+		t.Errorf("Delivery = %+v", got)
+	}
+}
+
+// proving accepts an inbound that proves something about a delivery.
+func proving(t *testing.T, s *store.Store, mail string, id gateway.DeliveryID, st gateway.State) {
+	t.Helper()
+	_, err := s.Accept(ctx(t), inbound(mail), func(gateway.Ledger) (*gateway.Decision, error) {
+		return &gateway.Decision{Verdict: gateway.Noted, Operation: opCode,
+			Evidence: []gateway.Evidence{{Delivery: id, Outcome: gateway.Observed, State: st, Channel: operation.Mail, At: dawn, Detail: mail}}}, nil
+	})
+	must(t, "Accept "+mail, err)
+}
+
+func stateForward(t *testing.T, r Record) {
+	s := open(t, r)
+	d := to(poland, operation.Mail)
+	accept(t, s, "R1", d)
+	for _, step := range []struct{ proves, want gateway.State }{
+		{gateway.HandedOver, gateway.HandedOver},
+		{gateway.Failed, gateway.Failed},
+		{gateway.HandedOver, gateway.Failed},
+		{gateway.ConfirmedByPerson, gateway.ConfirmedByPerson},
+		{gateway.Failed, gateway.ConfirmedByPerson},
+		{gateway.ConfirmedBySystem, gateway.ConfirmedByPerson},
+		{"", gateway.ConfirmedByPerson},
+	} {
+		proving(t, s, name("%s %s", step.proves, gateway.NewFormID()), d.ID, step.proves)
+		if got := state(t, s, d.ID); got != step.want {
+			t.Errorf("after evidence of %q: %q; want %q", step.proves, got, step.want)
+		}
+	}
+	if es, err := s.Attempts(ctx(t), d.ID); err != nil || len(es) != 7 {
+		t.Errorf("Attempts = %d, %v; want all 7", len(es), err)
+	}
+	if got, _ := s.Delivery(ctx(t), d.ID); !got.Confirmed.Equal(dawn) {
+		t.Errorf("Confirmed = %v; want %v", got.Confirmed, dawn)
+	}
+}
+
+func withheldRelease(t *testing.T, r Record) {
+	s := open(t, r)
+	d := to(poland, operation.Mail)
+	d.State, d.Reason = gateway.Withheld, "not-cleared"
+	accept(t, s, "R1", d)
+	proving(t, s, "a reply", d.ID, gateway.ConfirmedByPerson)
+	if got := state(t, s, d.ID); got != gateway.Withheld {
+		t.Errorf("after evidence: %q; want withheld", got)
+	}
+	mustFail(t, "ReleaseDelivery without a reason", s.ReleaseDelivery(ctx(t), d.ID, "A. Example", "", nil))
+	must(t, "ReleaseDelivery", s.ReleaseDelivery(ctx(t), d.ID, "A. Example", "declared by phone", nil))
+	if err := s.ReleaseDelivery(ctx(t), d.ID, "B. Example", "me too", nil); !errors.Is(err, store.ErrNotWaiting) {
+		t.Errorf("ReleaseDelivery again = %v; want ErrNotWaiting", err)
+	}
+	if ds := claim(t, s, time.Now().Add(time.Hour)); len(ds) != 1 || ds[0].ID != d.ID {
+		t.Errorf("Claim after release = %v; want the delivery", ds)
+	}
+}
+
+func heldRelease(t *testing.T, r Record) {
+	s := open(t, r)
+	f := newForm("R1", gateway.FormHeld)
+	_, err := s.Accept(ctx(t), inbound("one"), decision(f))
+	must(t, "Accept", err)
+	if held, err := s.ListHeld(ctx(t)); err != nil || len(held) != 1 || held[0].Form != f.ID {
+		t.Fatalf("ListHeld = %+v, %v; want the form's inbound", held, err)
+	}
+	release := func(gateway.Ledger) (*gateway.Decision, error) {
+		return &gateway.Decision{Forms: []gateway.NewForm{{Form: gateway.Form{ID: f.ID}, Deliveries: []gateway.NewDelivery{to(poland, operation.Mail)}}}}, nil
+	}
+	must(t, "ReleaseForm", s.ReleaseForm(ctx(t), f.ID, "A. Example", "called back", release))
+	if err := s.RefuseForm(ctx(t), f.ID, "B. Example", "no", nil); !errors.Is(err, store.ErrNotWaiting) {
+		t.Errorf("RefuseForm after release = %v; want ErrNotWaiting", err)
+	}
+	if ds := claim(t, s, dawn); len(ds) != 1 || ds[0].Form != f.ID || ds[0].Operation != opCode {
+		t.Errorf("Claim = %+v; want the released form's delivery", ds)
+	}
+	if held, err := s.ListHeld(ctx(t)); err != nil || len(held) != 0 {
+		t.Errorf("ListHeld = %v, %v; want none", held, err)
+	}
+	if list, err := s.ListForms(ctx(t), store.Filter{Operation: opCode, State: gateway.FormAccepted}); err != nil || len(list) != 1 || len(list[0].Deliveries) != 1 {
+		t.Errorf("ListForms = %+v, %v; want the form with its delivery", list, err)
+	}
+}
+
+func replaceForms(t *testing.T, r Record) {
+	s := open(t, r)
+	sent, waiting, flying := to(poland, operation.Mail), to(finland, operation.Mail), to("EE", operation.Mail)
+	waiting.NotBefore, flying.NotBefore = dawn.Add(time.Hour), dawn.Add(time.Minute)
+	id := accept(t, s, "R1", sent, waiting, flying)
+	must(t, "Finish", s.Finish(ctx(t), handedOver(claim(t, s, dawn)[0]), nil))
+	inFlight := claim(t, s, dawn.Add(time.Minute))
+	var left []operation.ParticipantCode
+	_, err := s.Accept(ctx(t), inbound("can"), func(l gateway.Ledger) (*gateway.Decision, error) {
+		var err error
+		left, err = l.Replace(id, gateway.FormCancelled)
+		return &gateway.Decision{Verdict: gateway.Noted, Operation: opCode}, err
+	})
+	must(t, "Accept", err)
+	slices.Sort(left)
+	if want := []operation.ParticipantCode{"EE", poland}; !slices.Equal(left, want) {
+		t.Errorf("Replace = %v; want %v", left, want)
+	}
+	if got := state(t, s, waiting.ID); got != gateway.Withheld {
+		t.Errorf("waiting delivery is %q; want withheld", got)
+	}
+	must(t, "Finish in flight", s.Finish(ctx(t), &gateway.Attempt{Delivery: inFlight[0], Evidence: gateway.Evidence{Outcome: gateway.Deferred, At: dawn},
+		Next: gateway.Next{State: gateway.Pending, RetryAt: dawn, Channel: operation.Mail}}, nil))
+	if got := state(t, s, flying.ID); got != gateway.Withheld {
+		t.Errorf("a retry of a cancelled form is %q; want withheld", got)
+	}
+	if err := s.ReleaseDelivery(ctx(t), waiting.ID, "A. Example", "mistake", nil); !errors.Is(err, store.ErrNotWaiting) {
+		t.Errorf("ReleaseDelivery of a cancelled form = %v; want ErrNotWaiting", err)
+	}
+	if ds := claim(t, s, dawn.Add(2*time.Hour)); len(ds) != 0 {
+		t.Errorf("Claim = %v; want none", ds)
+	}
+}

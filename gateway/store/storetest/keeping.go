@@ -1,0 +1,159 @@
+package storetest
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"liaison/crypto/openpgp"
+	"liaison/gateway"
+	"liaison/gateway/operation"
+	"liaison/gateway/store"
+)
+
+func keyRecords(t *testing.T, r Record) {
+	s := open(t, r)
+	k := gateway.KeyRecord{Holding: gateway.Holding{Operation: opCode, Participant: latvia, Fingerprint: "0123456789ABCDEF0123456789ABCDEF01234567", State: gateway.KeyProposed},
+		Certificate: []byte{1, 2, 3}, KeyIDs: []uint64{7, 0xFEDCBA9876543210}, Role: "shared", Holder: "functional mailbox", Source: "file", Added: dawn}
+	must(t, "PutKey", s.PutKey(ctx(t), k, entry("certificate proposed", "")))
+	k.State, k.ConfirmedBy, k.ConfirmedAt, k.How = gateway.KeyConfirmed, "A. Example", dawn.Add(time.Hour), "read back"
+	must(t, "PutKey again", s.PutKey(ctx(t), k, entry("certificate confirmed", "")))
+	for what, get := range map[string]func() ([]gateway.KeyRecord, error){
+		"Keys(all)":         func() ([]gateway.KeyRecord, error) { return s.Keys(ctx(t), "", "", "") },
+		"Keys(participant)": func() ([]gateway.KeyRecord, error) { return s.Keys(ctx(t), opCode, latvia, "") },
+		"KeysByID(high)":    func() ([]gateway.KeyRecord, error) { return s.KeysByID(ctx(t), 0xFEDCBA9876543210) },
+	} {
+		got, err := get()
+		if err != nil || len(got) != 1 || got[0].State != gateway.KeyConfirmed || len(got[0].KeyIDs) != 2 || !got[0].ConfirmedAt.Equal(k.ConfirmedAt) {
+			t.Errorf("%s = %+v, %v; want the confirmed record", what, got, err)
+		}
+	}
+	if got, err := s.Keys(ctx(t), "", poland, openpgp.Fingerprint("")); err != nil || len(got) != 0 {
+		t.Errorf("Keys(other participant) = %v, %v; want none", got, err)
+	}
+	if rows, err := s.ShowAudit(ctx(t), store.AuditFilter{Operation: opCode}); err != nil || len(rows) != 2 {
+		t.Errorf("ShowAudit = %d, %v; want an entry for each change", len(rows), err)
+	}
+}
+
+// yamlOf is an operation's file as far as the store needs one.
+func yamlOf(title string) []byte {
+	return []byte("operation: OP-7K3\ntitle: " + title + "\norganiser: CY\n")
+}
+
+func apply(t *testing.T, s *store.Store, title string) {
+	t.Helper()
+	op, problems := operation.Parse(yamlOf(title), "operation.yaml")
+	if op == nil {
+		t.Fatalf("operation.Parse: %v", problems)
+	}
+	must(t, "ApplyOperation", s.ApplyOperation(ctx(t), op, yamlOf(title), entry("operation applied", "")))
+}
+
+func operations(t *testing.T, r Record) {
+	s := open(t, r)
+	if ops, _, err := s.Operations(ctx(t)); err != nil || len(ops) != 0 {
+		t.Fatalf("Operations of an empty record = %v, %v", ops, err)
+	}
+	versions := map[int64]bool{}
+	for _, title := range []string{"Corridor", "Corridor", "Eastern corridor"} {
+		apply(t, s, title)
+		ops, version, err := s.Operations(ctx(t))
+		if err != nil || len(ops) != 1 || ops[0].Code != opCode || ops[0].Title != title {
+			t.Fatalf("Operations = %v, %v; want %s", ops, err, title)
+		}
+		versions[version] = true
+	}
+	if len(versions) != 2 {
+		t.Errorf("versions = %v; want 2: the same bytes change nothing", versions)
+	}
+	must(t, "CloseOperation", s.CloseOperation(ctx(t), opCode, entry("operation closed", "")))
+	if ops, version, err := s.Operations(ctx(t)); err != nil || len(ops) != 0 || versions[version] {
+		t.Errorf("Operations after closing = %v, version %d, %v; want none in a new version", ops, version, err)
+	}
+}
+
+func erasing(t *testing.T, r Record) {
+	s := open(t, r)
+	apply(t, s, "Corridor")
+	id := accept(t, s, "R1", to(poland, operation.Mail))
+	mustFail(t, "EraseOperation in force", s.EraseOperation(ctx(t), opCode, entry("operation erased", "")))
+	must(t, "CloseOperation", s.CloseOperation(ctx(t), opCode, entry("operation closed", "")))
+	must(t, "EraseOperation", s.EraseOperation(ctx(t), opCode, entry("operation erased", "")))
+	if _, err := s.Form(ctx(t), id); !store.IsErased(err) {
+		t.Errorf("Form after erasing = %v; want an error that says erased", err)
+	}
+	if list, err := s.ListForms(ctx(t), store.Filter{}); err != nil || len(list) != 1 {
+		t.Errorf("ListForms after erasing = %v, %v; want the columns", list, err)
+	}
+	if _, err := s.Accept(ctx(t), inbound("late"), decision(newForm("R2", gateway.FormAccepted))); !store.IsErased(err) {
+		t.Errorf("Accept into an erased operation = %v; want an error that says erased", err)
+	}
+}
+
+func dueRows(t *testing.T, r Record) {
+	c := &clock{dawn}
+	s := r.Open(t, "a", store.Options{Clock: c.Now})
+	must(t, "SetDue", s.SetDue(ctx(t), "reminder", "LV", dawn.Add(time.Minute)))
+	must(t, "EnsureDue", s.EnsureDue(ctx(t), "reminder", "LV", dawn))
+	if ds, err := s.ClaimDue(ctx(t), 10, dawn); err != nil || len(ds) != 0 {
+		t.Fatalf("ClaimDue early = %v, %v; want none", ds, err)
+	}
+	first, err := s.ClaimDue(ctx(t), 10, dawn.Add(time.Minute))
+	if err != nil || len(first) != 1 {
+		t.Fatalf("ClaimDue = %v, %v; want one", first, err)
+	}
+	if ds, _ := s.ClaimDue(ctx(t), 10, dawn.Add(time.Minute)); len(ds) != 0 {
+		t.Errorf("ClaimDue again = %v; want none", ds)
+	}
+	c.now = dawn.Add(time.Minute)
+	second, err := s.ClaimDue(ctx(t), 10, dawn.Add(time.Minute))
+	if err != nil || len(second) != 1 {
+		t.Fatalf("ClaimDue after the lease = %v, %v; want one", second, err)
+	}
+	if err := s.FinishDue(ctx(t), first[0], time.Time{}); !errors.Is(err, gateway.ErrFenced) {
+		t.Errorf("FinishDue(old claim) = %v; want ErrFenced", err)
+	}
+	must(t, "FinishDue", s.FinishDue(ctx(t), second[0], dawn.Add(time.Hour)))
+	if ds, err := s.ClaimDue(ctx(t), 10, dawn.Add(time.Hour)); err != nil || len(ds) != 1 {
+		t.Errorf("ClaimDue an hour later = %v, %v; want one", ds, err)
+	}
+}
+
+func leases(t *testing.T, r Record) {
+	c := &clock{dawn}
+	a := r.Open(t, "a", store.Options{Clock: c.Now})
+	take := func(s *store.Store, want bool) {
+		t.Helper()
+		if held, err := s.Lease(ctx(t), "imap", 30*time.Second); held != want || err != nil {
+			t.Errorf("Lease = %v, %v; want %v", held, err, want)
+		}
+	}
+	take(a, true)
+	take(a, true)
+	if !r.Shared() {
+		return
+	}
+	b := r.Open(t, "b", store.Options{Clock: c.Now})
+	take(b, false)
+	must(t, "Unlease", b.Unlease(ctx(t), "imap"))
+	take(b, false)
+	c.now = dawn.Add(31 * time.Second)
+	take(b, true)
+	take(a, false)
+}
+
+func mailPosition(t *testing.T, r Record) {
+	s := open(t, r)
+	if _, _, _, ok, err := s.MailPosition(ctx(t), "ocu", "INBOX"); ok || err != nil {
+		t.Fatalf("MailPosition = %v, %v; want none", ok, err)
+	}
+	must(t, "SetMailPosition", s.SetMailPosition(ctx(t), "ocu", "INBOX", 7, 41, dawn))
+	must(t, "SetMailPosition", s.SetMailPosition(ctx(t), "ocu", "INBOX", 4294967295, 42, time.Time{}))
+	v, u, at, ok, err := s.MailPosition(ctx(t), "ocu", "INBOX")
+	if diff := cmp.Diff([]any{uint32(4294967295), uint32(42), dawn, true, nil}, []any{v, u, at, ok, err}); diff != "" {
+		t.Errorf("MailPosition (-want +got)\n%s", diff)
+	}
+}

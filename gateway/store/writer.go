@@ -1,0 +1,265 @@
+package store
+
+import (
+	"context"
+	"crypto/cipher"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"liaison/gateway"
+)
+
+// batchMost is how many transactions one durable commit carries on SQLite.
+const batchMost = 128
+
+var (
+	errReading = errors.New("the store was opened for reading alone")
+	errClosed  = errors.New("the store is closed")
+)
+
+// tx is one transaction, or one savepoint of a batch.
+type tx struct {
+	querier
+	s    *Store
+	ctx  context.Context
+	now  int64                  // the lease clock, read at most once
+	keys map[string]cipher.AEAD // data keys seen in this transaction
+	due  bool                   // something became due: wake after the commit
+}
+
+func (t *tx) exec(query string, args ...any) (int64, error) { return t.Exec(t.ctx, query, args...) }
+func (t *tx) row(query string, args ...any) *sql.Row        { return t.QueryRow(t.ctx, query, args...) }
+
+// clock is the time that leases go by, in Unix milliseconds.
+func (t *tx) clock() (int64, error) {
+	if t.now != 0 {
+		return t.now, nil
+	}
+	now, err := t.s.clockOf(t.ctx, t)
+	t.now = now
+	return now, err
+}
+
+// job is a transaction on its way to the writer.
+type job struct {
+	ctx  context.Context
+	do   func(*tx) error
+	err  error
+	done chan struct{}
+}
+
+// write runs do in one durable transaction. do may run more than once.
+func (s *Store) write(ctx context.Context, do func(*tx) error) error {
+	if s.mode == reading {
+		return errReading
+	}
+	if s.d.driver == postgres.driver {
+		return s.writeRetrying(ctx, do)
+	}
+	j := &job{ctx: ctx, do: do, done: make(chan struct{})}
+	select {
+	case s.writes <- j:
+	case <-s.quit:
+		return errClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	// From here on the outcome is waited for, whatever becomes of ctx: "ended"
+	// must not be told of what was recorded.
+	select {
+	case <-j.done:
+		return j.err
+	case <-s.done:
+		select {
+		case <-j.done:
+			return j.err
+		default:
+			return errClosed
+		}
+	}
+}
+
+func (s *Store) writeRetrying(ctx context.Context, do func(*tx) error) error {
+	for try := 0; ; try++ {
+		err := s.writeOnce(ctx, do)
+		if err == nil || try == 9 || !again(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Duration(try+1) * 5 * time.Millisecond):
+		}
+	}
+}
+
+func (s *Store) writeOnce(ctx context.Context, do func(*tx) error) error {
+	sqlTx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	t := &tx{querier: plain{sqlTx}, s: s, ctx: ctx, keys: make(map[string]cipher.AEAD)}
+	if err := do(t); err != nil {
+		_ = sqlTx.Rollback()
+		return err
+	}
+	if err := sqlTx.Commit(); err != nil {
+		return err
+	}
+	if t.due {
+		signal(s.wake)
+		signal(s.hint)
+	}
+	return nil
+}
+
+func (s *Store) startWriter(ctx context.Context) error {
+	if s.mode == reading || s.d.driver == postgres.driver {
+		close(s.done)
+		return nil
+	}
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	s.writes = make(chan *job, 4*batchMost)
+	go s.runWriter(&prepared{conn: conn, stmts: make(map[string]*sql.Stmt)})
+	return nil
+}
+
+func (s *Store) stopWriter() error {
+	select {
+	case <-s.quit:
+	default:
+		close(s.quit)
+	}
+	<-s.done
+	return nil
+}
+
+// runWriter is the only writer of this process.
+func (s *Store) runWriter(p *prepared) {
+	defer close(s.done)
+	defer func() {
+		for _, st := range p.stmts {
+			_ = st.Close()
+		}
+		_ = p.conn.Close()
+	}()
+	for {
+		select {
+		case j := <-s.writes:
+			s.commitBatch(p, s.gather(j))
+		case <-s.quit:
+			for {
+				select {
+				case j := <-s.writes:
+					s.commitBatch(p, s.gather(j))
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+// gather takes what is waiting without waiting for more: under load batches
+// fill while the last commit syncs.
+func (s *Store) gather(first *job) []*job {
+	batch := []*job{first}
+	for len(batch) < batchMost {
+		select {
+		case j := <-s.writes:
+			batch = append(batch, j)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// commitBatch runs a batch in one transaction and answers after its commit. If
+// the commit as a whole fails, nobody is told that anything was recorded.
+func (s *Store) commitBatch(p *prepared, batch []*job) {
+	due, err := s.runBatch(p, batch)
+	if err != nil {
+		_, _ = p.Exec(context.Background(), "ROLLBACK")
+		for _, j := range batch {
+			j.err = fmt.Errorf("commit: %w", err)
+		}
+	}
+	if due && err == nil {
+		signal(s.wake)
+	}
+	for _, j := range batch {
+		close(j.done)
+	}
+}
+
+func (s *Store) runBatch(p *prepared, batch []*job) (due bool, err error) {
+	ctx := context.Background()
+	if _, err := p.Exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return false, err
+	}
+	keys := make(map[string]cipher.AEAD)
+	for _, j := range batch {
+		if j.err = j.ctx.Err(); j.err != nil {
+			continue
+		}
+		t := &tx{querier: p, s: s, ctx: ctx, keys: keys}
+		if _, err := p.Exec(ctx, "SAVEPOINT one"); err != nil {
+			return false, err
+		}
+		if j.err = runGuarded(t, j.do); j.err != nil {
+			// keys created in the savepoint go with it
+			clear(keys)
+			if _, err := p.Exec(ctx, "ROLLBACK TO one"); err != nil {
+				return false, err
+			}
+		}
+		if _, err := p.Exec(ctx, "RELEASE one"); err != nil {
+			return false, err
+		}
+		due = due || t.due && j.err == nil
+	}
+	_, err = p.Exec(ctx, "COMMIT")
+	return due, err
+}
+
+// runGuarded turns a panic of a decision into an error, so that it rolls back
+// its own savepoint and not the writer.
+func runGuarded(t *tx, do func(*tx) error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("a decision panicked: %v", r)
+		}
+	}()
+	return do(t)
+}
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func when(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+func notFound(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return gateway.ErrNotFound
+	}
+	return err
+}
