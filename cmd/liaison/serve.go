@@ -12,7 +12,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"liaison/adapters/mail"
 	"liaison/adapters/websocket"
+	"liaison/configs"
 	"liaison/crypto/keyring"
 	"liaison/gateway"
 	"liaison/gateway/operation"
@@ -55,6 +57,37 @@ type node struct {
 	ring    *keyring.Ring
 	gateway *gateway.Gateway
 	socket  *websocket.Server
+	mail    *mail.Adapter
+}
+
+// newMail makes the mail channel, nil where none is set up.
+func newMail(s *setup, st *store.Store) (*mail.Adapter, error) {
+	c := s.config.Mail
+	if c.IMAP.URL == "" && c.SMTP.URL == "" && c.LMTP.Listen == "" {
+		return nil, nil
+	}
+	opt := mail.Options{Address: s.config.Gateway.Address, LMTP: c.LMTP.Listen, Positions: st, Log: s.opt.Log}
+	for _, server := range []struct {
+		config configs.Server
+		into   **mail.Server
+	}{{c.IMAP, &opt.IMAP}, {c.SMTP, &opt.SMTP}} {
+		if server.config.URL == "" {
+			continue
+		}
+		password := func() ([]byte, error) {
+			return configs.Secret(s.config.Path(server.config.PasswordFile), "LIAISON_MAIL_PASSWORD")
+		}
+		parsed, err := mail.ParseServer(server.config.URL, server.config.Username, password)
+		if err != nil {
+			return nil, wrong{err}
+		}
+		*server.into = parsed
+	}
+	adapter, err := mail.New(opt)
+	if err != nil {
+		return nil, wrong{err}
+	}
+	return adapter, nil
 }
 
 // newNode wires a gateway.
@@ -64,6 +97,12 @@ func newNode(s *setup, st *store.Store) (*node, error) {
 	var err error
 	opt := gateway.Options{Code: code, Address: s.config.Gateway.Address, Keys: s.keys, Store: st, Reads: st, Ring: n.ring,
 		AuthServ: s.config.Mail.AuthservID, Log: s.opt.Log, Phone: s.config.Gateway.Phone}
+	if n.mail, err = newMail(s, st); err != nil {
+		return nil, err
+	}
+	if n.mail != nil {
+		opt.Mail = n.mail
+	}
 	if s.config.WebSocket.Listen != "" {
 		n.socket = websocket.NewServer(websocket.Options{Hosts: s.config.WebSocket.Hosts, GatewayCode: code, Key: s.keys[0], Keys: n.ring, Sequencer: st,
 			Render: func(ctx context.Context, id gateway.DeliveryID) (*gateway.Outbound, error) {
@@ -87,6 +126,9 @@ func (n *node) run(a *app) error {
 		if err := n.serveSocket(ctx, group, a); err != nil {
 			return err
 		}
+	}
+	if n.mail != nil {
+		group.Go(func() error { return n.mail.Receive(ctx, n.gateway.Accept) })
 	}
 	a.print("liaison serves as %s. Stop it with Ctrl-C.", n.s.config.Gateway.Code)
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
+
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
 )
 
 // ArmorKind is what an armored block says it holds (RFC 9580, section 6.2).
@@ -18,8 +21,11 @@ const (
 	ArmorSecretKey ArmorKind = "PGP PRIVATE KEY BLOCK"
 )
 
-// Armor wraps binary packets: 64 characters a line, no headers, and no CRC,
-// which RFC 9580 makes optional and forbids beside version 6 packets.
+// Armor wraps binary packets: 64 characters a line, no headers. A CRC-24 follows
+// unless the packets are of version 6, beside which RFC 9580 (section 6.1)
+// forbids it. Everywhere else it is optional by the book and needed in practice:
+// without it, GnuPG 2.2 takes the armor's last line for data whenever the base64
+// ends without padding, and refuses one block in three.
 func Armor(kind ArmorKind, data []byte) []byte {
 	text := base64.StdEncoding.EncodeToString(data)
 	var b bytes.Buffer
@@ -31,9 +37,56 @@ func Armor(kind ArmorKind, data []byte) []byte {
 		b.WriteByte('\n')
 		text = text[n:]
 	}
+	if !version6(data) {
+		sum := crc24(data)
+		b.WriteString("=" + base64.StdEncoding.EncodeToString([]byte{byte(sum >> 16), byte(sum >> 8), byte(sum)}) + "\n")
+	}
 	b.WriteString("-----END " + string(kind) + "-----\n")
 	return b.Bytes()
 }
+
+// version6 reports whether packets are a version 6 key or signature, or end in a
+// version 2 SEIPD packet: the first packet that isn't a session key tells.
+func version6(packets []byte) bool {
+	reader := packet.NewOpaqueReader(bytes.NewReader(packets))
+	for {
+		p, err := reader.Next()
+		if err != nil || len(p.Contents) == 0 {
+			return false
+		}
+		switch p.Tag {
+		case 1, 3: // session keys
+		case 18:
+			return p.Contents[0] == 2
+		default:
+			return p.Contents[0] == 6 && slices.Contains([]uint8{2, 4, 5, 6}, p.Tag)
+		}
+	}
+}
+
+// crc24 is the armor's checksum (RFC 9580, section 6.1.1).
+func crc24(data []byte) uint32 {
+	crc := uint32(0xB704CE)
+	for _, c := range data {
+		crc = crc<<8&0xFFFFFF ^ crc24Table[byte(crc>>16)^c]
+	}
+	return crc
+}
+
+// crc24Table holds the checksum's step for each byte. It is never written to.
+var crc24Table = func() (table [256]uint32) {
+	for i := range table {
+		crc := uint32(i) << 16
+		for range 8 {
+			crc <<= 1
+			if crc&0x1000000 != 0 {
+				crc ^= 0x1864CFB
+			}
+		}
+		table[i] = crc & 0xFFFFFF
+	}
+	return table
+}()
 
 // Dearmor returns the packets in the first armored block of any kind. It
 // tolerates what mail does to armor: text around it, CRLF, missing or wrong

@@ -100,7 +100,7 @@ func (k *SecretKey) Certificate() *Certificate { return k.cert }
 type KeyOptions struct {
 	Name    string // of the user ID
 	Address string
-	Created time.Time
+	Created time.Time     // required
 	Expires time.Duration // 0: never
 	Version int           // 4 (default) or 6
 }
@@ -108,6 +108,9 @@ type KeyOptions struct {
 // Generate makes a Curve25519 key: version 4 by default, which all programs
 // read, or version 6 with AEAD.
 func Generate(o KeyOptions) (*SecretKey, error) {
+	if o.Created.IsZero() {
+		return nil, errors.New("generate key: say when it was created")
+	}
 	c := policy(o.Created)
 	c.Algorithm = packet.PubKeyAlgoEdDSA
 	c.Curve = packet.Curve25519

@@ -121,7 +121,7 @@ func TestLimitsBindWhateverTheMessageIs(t *testing.T) {
 		}
 		return "opened"
 	}
-	zeros := make([]byte, 24<<20)
+	zeros := make([]byte, 8<<20)
 	bomb := compressed(t, zeros)
 	if len(bomb) > 64<<10 {
 		t.Fatalf("the bomb has %d bytes", len(bomb))

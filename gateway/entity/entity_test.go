@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -163,6 +164,10 @@ func TestTextOutsideTheSignatureIsDroppedAndCoversPart(t *testing.T) {
 // race detector) and far below what anything quadratic would take.
 const slowest = 30 * time.Second
 
+// mostAllocated bounds all allocation of one Read, garbage included. The race
+// detector multiplies it, since sync.Pool then drops what regexp would reuse.
+const mostAllocated = 6 << 30
+
 func TestHostileMailIsBounded(t *testing.T) {
 	var deep, many strings.Builder
 	for i := range 3000 {
@@ -197,6 +202,9 @@ func TestHostileMailIsBounded(t *testing.T) {
 		if d > slowest {
 			t.Errorf("Read(%s) took %v; want under %v", name, d, slowest)
 		}
+		if spent > mostAllocated {
+			t.Errorf("Read(%s) allocated %d MB; want under %d MB", name, spent>>20, mostAllocated>>20)
+		}
 	}
 }
 
@@ -211,6 +219,8 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if r := Read(raw, pretend{}, Limits{}); r == nil || r.Kind == "" {
 			t.Fatal("Read gave no kind")
+		} else if (r.Covers == "") != (r.Signature.Verdict == verdictNone) || !utf8.ValidString(r.Text) {
+			t.Fatalf("Read = %+v; want covers with a signature, and text in UTF-8", see(r))
 		}
 	})
 }

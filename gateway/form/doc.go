@@ -25,5 +25,8 @@ const MediaType = "application/vnd.jco-form+json"
 // MaxSize limits a form in either encoding, in bytes.
 const MaxSize = 1 << 20
 
+// maxBoxes limits the filled boxes of a form: every row of every group, and more.
+const maxBoxes = 5000
+
 // maxRows is the highest row number that a text can write.
 const maxRows = 99

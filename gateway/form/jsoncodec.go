@@ -90,8 +90,9 @@ func (f *Form) namesRows(group string) bool {
 
 func (f *Form) row(group string, row int) []address {
 	var out []address
-	for _, addr := range f.Addresses() {
-		if a, _ := parseAddress(addr); a.group() == group && a.row == row {
+	for n := range 100 {
+		a := address{group + strconv.Itoa(n), row}
+		if _, ok := f.boxes[a.String()]; ok {
 			out = append(out, a)
 		}
 	}

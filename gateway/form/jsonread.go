@@ -158,6 +158,9 @@ func (r *jsonReader) value(a address) error {
 	if err != nil {
 		return err
 	}
+	if len(r.f.boxes) >= maxBoxes || len(r.problems) >= maxBoxes {
+		return fmt.Errorf("more than %d boxes", maxBoxes)
+	}
 	b, known := a.box()
 	switch v := t.(type) {
 	case string:

@@ -86,9 +86,22 @@ func manySeparator(b BoxInfo) string {
 	return ", "
 }
 
+// paragraphs splits at words that are a paragraph mark.
+func paragraphs(v string) []string {
+	out := []string{""}
+	for _, w := range strings.Fields(v) {
+		if w == "//" {
+			out = append(out, "")
+			continue
+		}
+		out[len(out)-1] += " " + w
+	}
+	return out
+}
+
 func splitMany(b BoxInfo, v string) []string {
 	if b.Code == "A22" {
-		return strings.Split(v, " // ")
+		return paragraphs(v)
 	}
 	return strings.FieldsFunc(v, func(r rune) bool {
 		switch {
@@ -166,6 +179,9 @@ func blank(v string) bool { return strings.Trim(v, " ._…") == "" }
 
 // normalValue writes a value as its box's type wants it.
 func normalValue(b BoxInfo, v string) string {
+	if strings.ContainsAny(v, "[]()") {
+		return v // no type has them, and a blank dropped between two changes their meaning
+	}
 	switch b.Type {
 	case "dec", "int":
 		if n, unclear := readNumber(v); n != "" && !unclear {

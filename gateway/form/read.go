@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -109,11 +110,13 @@ type reader struct {
 	f        *Form
 	any      bool
 	clash    map[string]bool
+	raw      map[string]string // what stood in the brackets
+	lost     map[string]bool
 	problems []Problem
 }
 
 func readBoxes(text string) *reader {
-	r := &reader{f: &Form{boxes: map[string][]string{}}, clash: map[string]bool{}}
+	r := &reader{f: &Form{boxes: map[string][]string{}}, clash: map[string]bool{}, raw: map[string]string{}, lost: map[string]bool{}}
 	found := findBoxes(text)
 	r.any = len(found) > 0
 	for i, o := range found {
@@ -127,11 +130,16 @@ func readBoxes(text string) *reader {
 		}
 		inside, outside, closed := strings.Cut(text[o.after:limit], "]")
 		if !closed || strings.Contains(inside, "[") {
-			r.problem("unclosed", 18, Error, o.addr, nil)
+			r.lose(o.addr)
 			continue
 		}
+		if len(r.f.boxes) >= maxBoxes {
+			r.problems = append(r.problems, NewProblem(68, Error, "", map[string]string{"limit": strconv.Itoa(maxBoxes)}))
+			break
+		}
 		r.box(o.addr, inside)
-		if blank(tidy(inside)) && strayText(outside, next) {
+		if blank(inside) && !r.lost[o.addr.String()] && strayText(outside, next) {
+			r.lost[o.addr.String()] = true
 			r.problem("outside", 14, Warning, o.addr, nil)
 		}
 	}
@@ -142,8 +150,21 @@ func (r *reader) problem(key string, code int, s Severity, a address, args map[s
 	r.problems = append(r.problems, newProblem(key, code, s, a.String(), args))
 }
 
+// lose names a box whose bracket is unclosed, once.
+func (r *reader) lose(a address) {
+	if key := a.String(); !r.lost[key] && len(r.lost) < maxBoxes {
+		r.lost[key] = true
+		r.problem("unclosed", 18, Error, a, nil)
+	}
+}
+
 // box takes a value over. The same box with another value is nobody's choice.
 func (r *reader) box(a address, inside string) {
+	key := a.String()
+	if raw, seen := r.raw[key]; r.clash[key] || seen && raw == inside {
+		return
+	}
+	r.raw[key] = inside
 	v := tidy(inside)
 	if blank(v) || v == withheld {
 		return
@@ -155,10 +176,8 @@ func (r *reader) box(a address, inside string) {
 	if b, known := a.box(); !known || !b.Many {
 		values = []string{v}
 	}
-	key := a.String()
 	had, twice := r.f.boxes[key]
 	switch {
-	case r.clash[key]:
 	case twice && !slices.Equal(normalValues(a, had), normalValues(a, values)):
 		r.clash[key] = true
 		delete(r.f.boxes, key)

@@ -208,3 +208,21 @@ func TestACommitWakesTheOtherNode(t *testing.T) {
 	<-done
 	<-done
 }
+
+func TestAReaderNeedsNoRunningGateway(t *testing.T) {
+	dsn := "sqlite:" + filepath.Join(t.TempDir(), "liaison.db")
+	s := open(t, dsn, store.Open)
+	id, err := acceptOne(t.Context(), s, 1, []byte("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatalf("Close = %v", err)
+	}
+	if _, err := open(t, dsn, store.OpenReader).DeliveriesOf(t.Context(), id); err != nil {
+		t.Errorf("DeliveriesOf with nobody serving = %v", err)
+	}
+	if ds, err := open(t, dsn, store.Open).Claim(t.Context(), 1, time.Now()); err != nil || len(ds) != 1 {
+		t.Errorf("Claim after a restart = %v, %v; want the delivery", ds, err)
+	}
+}

@@ -119,7 +119,7 @@ func auditExport(t *testing.T, r Record) {
 	if err != nil || !report.OK || report.Size != 12 || report.Heads != 2 {
 		t.Errorf("VerifyExport = %+v, %v; want OK, 12 entries, 2 heads", report, err)
 	}
-	changed := bytes.Replace(file.Bytes(), []byte(`R6`), []byte(`R0`), 1)
+	changed := bytes.Replace(file.Bytes(), []byte(`R6\"`), []byte(`R0\"`), 1)
 	if report, err := store.VerifyExport(bytes.NewReader(changed), verifySign); err != nil || report.OK || report.FirstBad != 5 {
 		t.Errorf("VerifyExport(changed) = %+v, %v; want entry 5 named", report, err)
 	}

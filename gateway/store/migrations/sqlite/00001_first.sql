@@ -9,7 +9,7 @@ CREATE TABLE data_key (
 );
 CREATE TABLE offer (
   name TEXT PRIMARY KEY, count BIGINT NOT NULL, at BIGINT NOT NULL
-);
+) WITHOUT ROWID;
 CREATE TABLE inbound (
   id TEXT PRIMARY KEY, operation TEXT NOT NULL, medium TEXT NOT NULL, account TEXT NOT NULL,
   verdict TEXT NOT NULL CHECK (verdict IN ('accepted','duplicate','held','rejected','noted')),
@@ -21,7 +21,7 @@ CREATE TABLE inbound (
 CREATE INDEX inbound_held ON inbound (recorded) WHERE verdict = 'held' AND settled = 0;
 CREATE TABLE repeat (
   key TEXT PRIMARY KEY, digest BLOB NOT NULL, inbound TEXT NOT NULL
-);
+) WITHOUT ROWID;
 CREATE TABLE form (
   id TEXT PRIMARY KEY, operation TEXT NOT NULL, role TEXT NOT NULL CHECK (role IN ('form','answer','notice')),
   number BIGINT NOT NULL, type TEXT NOT NULL, reference TEXT NOT NULL, sender TEXT NOT NULL,
@@ -50,7 +50,7 @@ CREATE TABLE delivery (
   fence BIGINT NOT NULL DEFAULT 0, owner TEXT NOT NULL DEFAULT '', owner_epoch BIGINT NOT NULL DEFAULT 0,
   claimed BIGINT NOT NULL DEFAULT 0, lease_until BIGINT NOT NULL DEFAULT 0, sealed_reason BLOB,
   UNIQUE (form, participant)
-);
+) WITHOUT ROWID;
 CREATE INDEX delivery_due ON delivery (urgency, created, id) WHERE state = 'pending';
 CREATE INDEX delivery_owner ON delivery (owner) WHERE owner <> '';
 CREATE TABLE attempt (
@@ -72,10 +72,10 @@ CREATE TABLE sequence (
 );
 CREATE TABLE counter (
   name TEXT PRIMARY KEY, value BIGINT NOT NULL
-);
+) WITHOUT ROWID;
 CREATE TABLE mark (
   what TEXT PRIMARY KEY, at BIGINT NOT NULL
-);
+) WITHOUT ROWID;
 CREATE TABLE operation (
   code TEXT NOT NULL, version BIGINT NOT NULL, applied BIGINT NOT NULL, sealed_yaml BLOB, PRIMARY KEY (code, version)
 );
@@ -108,8 +108,7 @@ CREATE TABLE mailbox (
 CREATE TABLE audit (
   id TEXT PRIMARY KEY, entry TEXT NOT NULL, hash BLOB NOT NULL, operation TEXT NOT NULL, reference TEXT NOT NULL, at BIGINT NOT NULL,
   sequence BIGINT UNIQUE
-);
-CREATE INDEX audit_waiting ON audit (id) WHERE sequence IS NULL;
+) WITHOUT ROWID;
 CREATE TABLE tree_hash (
   position BIGINT PRIMARY KEY, hash BLOB NOT NULL
 );

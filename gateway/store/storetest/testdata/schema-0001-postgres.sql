@@ -109,7 +109,6 @@ CREATE TABLE audit (
   id TEXT PRIMARY KEY, entry TEXT NOT NULL, hash BYTEA NOT NULL, operation TEXT NOT NULL, reference TEXT NOT NULL, at BIGINT NOT NULL,
   sequence BIGINT UNIQUE
 );
-CREATE INDEX audit_waiting ON audit (id) WHERE sequence IS NULL;
 CREATE TABLE tree_hash (
   position BIGINT PRIMARY KEY, hash BYTEA NOT NULL
 );
