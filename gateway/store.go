@@ -11,7 +11,7 @@ import (
 // Its methods are single statements; a decision never does cryptography or
 // waits for anything else.
 type Ledger interface {
-	// Known returns the accepted or held form that occupies a reference.
+	// Known returns the form that occupies a reference: any that was not refused.
 	Known(op operation.Code, sender operation.ParticipantCode, reference string) (*Form, error)
 	// Similar returns a form of the same sender with the same signed bytes, or
 	// the same hash received since then.

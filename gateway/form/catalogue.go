@@ -17,25 +17,23 @@ var codesYAML []byte
 
 // TypeInfo describes a form type.
 type TypeInfo struct {
-	Code    string            `yaml:"code"`
-	Phases  []string          `yaml:"phases"` // preparation, operation, evaluation; empty for any
-	Groups  string            `yaml:"groups"` // letters of the box groups that may be filled
-	Must    []string          `yaml:"must"`   // boxes that must be filled, besides A1 A3 A4 A6
-	Answer  string            `yaml:"answer"` // form type expected in answer, "" for none
-	Outward bool              `yaml:"outward"`
-	Names   map[string]string `yaml:"names"`
+	Code   string            `yaml:"code"`
+	Phases []string          `yaml:"phases"` // preparation, operation, evaluation; empty for any
+	Groups string            `yaml:"groups"` // letters of the box groups that may be filled
+	Must   []string          `yaml:"must"`   // boxes that must be filled, besides A1 A3 A4 A6
+	Answer string            `yaml:"answer"` // form type expected in answer, "" for none
+	Names  map[string]string `yaml:"names"`
 }
 
 // BoxInfo describes a box.
 type BoxInfo struct {
-	Code   string            `yaml:"code"`
-	Type   string            `yaml:"type"` // code an text dec int date dt ctry ref time, or a check of its own
-	List   string            `yaml:"list"` // name of the code list for type code
-	Max    int               `yaml:"max"`  // longest value in characters, 0 for the type's default
-	Many   bool              `yaml:"many"` // several values allowed
-	Flag   string            `yaml:"flag"` // N nominal, S sensitive, "" plain
-	Filled bool              `yaml:"filled"`
-	Names  map[string]string `yaml:"names"`
+	Code  string            `yaml:"code"`
+	Type  string            `yaml:"type"` // code an text dec int date dt ctry ref time, or a check of its own
+	List  string            `yaml:"list"` // name of the code list for type code
+	Max   int               `yaml:"max"`  // longest value in characters, 0 for the type's default
+	Many  bool              `yaml:"many"` // several values allowed
+	Flag  string            `yaml:"flag"` // N nominal, S sensitive, "" plain
+	Names map[string]string `yaml:"names"`
 }
 
 // CodeInfo is one entry of a code list.

@@ -362,6 +362,17 @@ func TestSchemaNamesTheBox(t *testing.T) {
 	}
 }
 
+func TestUnitsInWordsBecomeCodesAndStayReadable(t *testing.T) {
+	for _, c := range [][3]string{{"Tablet", "H87", "120 TABLET"}, {"Cc", "CMQ", "120 CC"}, {"Thousand of tablets", "MIL", "120 THOUSAND OF TABLETS"}, {"Viss", "VISS", ""}, {"KGM", "KGM", ""}} {
+		f := &Form{}
+		f.Set("C4", "120")
+		f.Set("C5", c[0])
+		if n := f.Normal(); n.Get("C5") != c[1] || n.Get("C6") != c[2] {
+			t.Errorf("[%s] = %s, C6 %q; want %s, %q", c[0], n.Get("C5"), n.Get("C6"), c[1], c[2])
+		}
+	}
+}
+
 func TestContentHashIgnoresCheckValueAndSpelling(t *testing.T) {
 	f, g := mustJSON(t, minimalSEZ), mustJSON(t, minimalSEZ)
 	g.Set("A24", "AAAAAA")

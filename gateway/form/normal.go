@@ -24,6 +24,7 @@ func (f *Form) Normal() *Form {
 			n.boxes[key] = v
 		}
 	}
+	n.units()
 	return n
 }
 

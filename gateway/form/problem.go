@@ -58,7 +58,7 @@ func (p Problem) In(lang string) string {
 		pairs = append(pairs, "{"+name+"}", value)
 	}
 	said := strings.NewReplacer(pairs...).Replace(sentence)
-	return strings.TrimSpace(strings.ReplaceAll(strings.ReplaceAll(said, " ()", ""), ": .", "."))
+	return strings.TrimSpace(strings.ReplaceAll(strings.ReplaceAll(said, ":  ", ": "), ": .", "."))
 }
 
 // HasErrors reports whether any of the problems stops the form.

@@ -17,7 +17,8 @@ import (
 const claimDue = `WITH free AS MATERIALIZED (
   SELECT d.id FROM delivery d
   WHERE d.state = 'pending' AND d.dropped = 0 AND d.not_before <= $5
-    AND (d.lease_until <= $3 OR NOT EXISTS (SELECT 1 FROM node n WHERE n.name = d.owner AND n.epoch = d.owner_epoch AND n.beat > $4))
+    AND (d.lease_until <= $3 OR NOT (d.owner = $1 AND d.owner_epoch = $2)
+      AND NOT EXISTS (SELECT 1 FROM node n WHERE n.name = d.owner AND n.epoch = d.owner_epoch AND n.beat > $4))
     AND (d.channel IN ('pgp-mail','mail')
       OR d.channel = 'websocket' AND (
         EXISTS (SELECT 1 FROM session s WHERE s.operation = d.operation AND s.participant = d.participant AND s.id <> '' AND s.node = $1 AND s.epoch = $2)

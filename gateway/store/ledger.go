@@ -46,7 +46,7 @@ func (l *ledger) Known(op operation.Code, sender operation.ParticipantCode, refe
 	if reference == "" {
 		return nil, nil
 	}
-	return absent(scanForm(l.t.row(`SELECT `+formColumns+` FROM form WHERE operation = $1 AND sender = $2 AND reference = $3 AND state IN ('accepted','held')`,
+	return absent(scanForm(l.t.row(`SELECT `+formColumns+` FROM form WHERE operation = $1 AND sender = $2 AND reference = $3 AND state <> 'refused'`,
 		string(op), string(sender), reference)))
 }
 

@@ -64,7 +64,25 @@ func (s *Store) VerifyAudit(ctx context.Context, head []byte, verify VerifyHead)
 	if err := s.auditRows(ctx, v.add); err != nil {
 		return Report{}, fmt.Errorf("verify the audit log: %w", err)
 	}
-	return v.report(), nil
+	r := v.report()
+	if err := s.checkTree(ctx, &r); err != nil {
+		return Report{}, err
+	}
+	return r, nil
+}
+
+// checkTree compares the number of stored tree hashes with what the entries
+// need: entries cut off at the end leave hashes behind, even where no signed head
+// tells of them.
+func (s *Store) checkTree(ctx context.Context, r *Report) error {
+	var stored int64
+	if err := s.read().QueryRow(ctx, `SELECT count(*) FROM tree_hash`).Scan(&stored); err != nil {
+		return fmt.Errorf("verify the audit log: %w", err)
+	}
+	if want := tlog.StoredHashCount(r.Size); stored != want && r.OK {
+		r.OK, r.Why = false, fmt.Sprintf("%d entries need %d tree hashes, the store has %d: entries were cut off or hashes changed", r.Size, want, stored)
+	}
+	return nil
 }
 
 // auditRows calls do for every entry, in the tree's order and then those that

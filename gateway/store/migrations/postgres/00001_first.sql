@@ -31,7 +31,7 @@ CREATE TABLE form (
   received BIGINT NOT NULL, hash BYTEA NOT NULL, signed_sum BYTEA, answers TEXT NOT NULL, inbound TEXT NOT NULL,
   sealed_content BYTEA
 );
-CREATE UNIQUE INDEX form_reference ON form (operation, sender, reference) WHERE state IN ('accepted','held') AND reference <> '';
+CREATE UNIQUE INDEX form_reference ON form (operation, sender, reference) WHERE state <> 'refused' AND reference <> '';
 CREATE INDEX form_any_reference ON form (operation, reference);
 CREATE UNIQUE INDEX form_number ON form (operation, number) WHERE number > 0;
 CREATE INDEX form_hash ON form (operation, sender, hash) WHERE role = 'form';
