@@ -21,6 +21,7 @@ var directions = map[string][]string{
 	"gateway/entity":    {},
 	"gateway":           {"gateway/form", "gateway/entity", "gateway/operation", "crypto/openpgp"},
 	"crypto/keyring":    {"gateway", "gateway/form", "gateway/entity", "gateway/operation", "crypto/openpgp"},
+	"gateway/simulator": {"gateway", "gateway/form", "gateway/entity", "gateway/operation", "crypto/openpgp"},
 	"gateway/store":     {"gateway", "gateway/form", "gateway/entity", "gateway/operation", "crypto/openpgp", "gateway/store"},
 	"adapters/":         {"gateway", "gateway/form", "gateway/entity", "gateway/operation", "crypto/openpgp", "adapters"},
 	"configs":           {"gateway", "gateway/operation"},

@@ -211,7 +211,11 @@ func (b *box) body(ctx context.Context, uid imap.UID, part imap.PartSpecifier, m
 			of, content, err := message(m, most)
 			if err != nil {
 				b.conn.Close() // before cmd.Close, which drains
+			}
+			if errors.Is(err, errTooLong) {
 				_ = cmd.Close()
+			}
+			if err != nil { // a literal that failed once must not be touched again: the library reads on beside us
 				return err
 			}
 			if of == uid && content != nil {

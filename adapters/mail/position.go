@@ -118,6 +118,9 @@ func chunks(set imap.UIDSet, first imap.UID, n int) iter.Seq[[]imap.UID] {
 // offered.
 func (r *reader) advance(ctx context.Context, last imap.UID) error {
 	position := max(r.position, last+1)
+	for r.settled[position] { // moved away already
+		position++
+	}
 	for uid := range r.failed {
 		position = min(position, uid)
 	}

@@ -59,6 +59,7 @@ type commands struct {
 	Form      formCmd      `cmd:"" help:"The unified form, without a gateway: blank, encode, decode, check, schema."`
 	Inspect   inspectCmd   `cmd:"" help:"Explain what the gateway would make of a mail, changing nothing."`
 	Key       keyCmd       `cmd:"" help:"OpenPGP keys and certificates."`
+	Demo      demoCmd      `cmd:"" help:"The whole thing on one machine, with nothing to install."`
 	Init      initCmd      `cmd:"" help:"Make a starter set-up in a folder."`
 	Check     checkCmd     `cmd:"" help:"Find everything wrong with a set-up before starting."`
 	Serve     serveCmd     `cmd:"" help:"Run the gateway."`

@@ -140,7 +140,7 @@ func (c formCheckCmd) Run(a *app) error {
 		return err
 	}
 	if f != nil {
-		problems = append(problems, form.Check(f.Normal(), form.Context{Now: time.Now(), Received: true})...)
+		problems = append(problems, form.Check(f.Normal(), form.Context{Now: time.Now(), Received: true, Legal: "OTHER"})...)
 		if !f.IsNormal() {
 			problems = append(problems, form.NewProblem(14, form.Warning, "", map[string]string{"reason": "it is not in normal form; \"liaison form decode\" shows how it is read"}))
 		}

@@ -89,7 +89,7 @@ func (c inspectCmd) one(a *app, x gateway.Examiner, file string) inspected {
 	}
 	if m.Form != nil {
 		out.Form = m.Form.Normal()
-		out.Problems = append(out.Problems, form.Check(out.Form, form.Context{Now: time.Now(), Received: true})...)
+		out.Problems = append(out.Problems, form.Check(out.Form, form.Context{Now: time.Now(), Received: true, Legal: "OTHER"})...)
 	}
 	return out
 }

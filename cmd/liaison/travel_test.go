@@ -259,3 +259,9 @@ func TestFormCommandsTurnTextIntoJSONAndBack(t *testing.T) {
 		t.Errorf("check of an empty form = %d, %s; want 3 and the boxes", code, out)
 	}
 }
+
+func TestDemoSendsFormsFromEveryChannelToEveryOther(t *testing.T) {
+	if out, code := command(t, "", "demo", "--once", "--dir", t.TempDir()); code != exitDone || !strings.Contains(out, "done: forms went") {
+		t.Errorf("liaison demo --once = exit code %d; want 0\n%s", code, out)
+	}
+}

@@ -61,11 +61,14 @@ func (s *session) Select(name string, _ *imap.SelectOptions) (*imap.SelectData, 
 }
 
 func (s *session) Unselect() error {
-	if s.box == nil {
+	if s.account == nil {
 		return nil
 	}
 	s.account.mu.Lock()
 	defer s.account.mu.Unlock()
+	if s.box == nil {
+		return nil
+	}
 	delete(s.box.sessions, s)
 	s.view.Close()
 	s.box, s.view = nil, nil
@@ -205,10 +208,16 @@ func (s *session) Append(name string, r imap.LiteralReader, opt *imap.AppendOpti
 }
 
 func (s *session) Poll(w *imapserver.UpdateWriter, allowExpunge bool) error {
-	if s.view == nil {
+	if s.account == nil {
 		return nil
 	}
-	return s.view.Poll(w, allowExpunge)
+	s.account.mu.Lock() // Close may come while Idle still runs, where the line broke
+	view := s.view
+	s.account.mu.Unlock()
+	if view == nil {
+		return nil
+	}
+	return view.Poll(w, allowExpunge)
 }
 
 // Idle tells what is queued already at once, then what comes: the library's own

@@ -1,0 +1,370 @@
+package mail
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"testing"
+	"time"
+
+	"liaison/adapters/mail/mailtest"
+	"liaison/gateway"
+)
+
+func TestReceivedMailIsOfferedOnceAndMoved(t *testing.T) {
+	l := newLab(t, mailtest.Options{})
+	l.start()
+	raw := l.deliver("one")
+	l.flow.wait(t, 1)
+	l.held("Done", 1)
+	l.held("INBOX", 0)
+	in := l.flow.list()[0]
+	if !bytes.Equal(in.Raw, raw) || in.Medium != gateway.ByMail || in.Backlog || in.Envelope.Seen {
+		t.Errorf("inbound = %+v; want the mail as it is", in)
+	}
+	if want := "imap:" + l.opt.IMAP.account() + "/INBOX"; in.Account != want {
+		t.Errorf("account = %q; want %q", in.Account, want)
+	}
+	eventually(t, "position after the mail", func() bool { return l.positions.get().uid == 2 })
+}
+
+func TestRejectedMailGoesToQuarantine(t *testing.T) {
+	l := newLab(t, mailtest.Options{})
+	l.flow.judge(func(*gateway.Inbound) (gateway.Verdict, error) { return gateway.Rejected, nil })
+	l.start()
+	l.deliver("bad")
+	l.held("Quarantine", 1)
+}
+
+func TestManyMailsComeInTheirOrder(t *testing.T) {
+	l := newLab(t, mailtest.Options{})
+	l.start()
+	for i := range 170 {
+		l.deliver(fmt.Sprintf("m%03d", i))
+	}
+	l.flow.wait(t, 170)
+	for i, in := range l.flow.list() {
+		if !bytes.Contains(in.Raw, fmt.Appendf(nil, "<m%03d@", i)) {
+			t.Fatalf("mail %d came out of order", i)
+		}
+	}
+	l.held("Done", 170)
+}
+
+func TestMailThatFailsStaysWhileOthersGoOn(t *testing.T) {
+	l := newLab(t, mailtest.Options{})
+	broken := true
+	l.flow.judge(func(in *gateway.Inbound) (gateway.Verdict, error) {
+		if broken && bytes.Contains(in.Raw, []byte("<bad@")) {
+			return "", errors.New("internal")
+		}
+		return gateway.Accepted, nil
+	})
+	l.start()
+	l.deliver("bad")
+	l.deliver("good")
+	l.held("Done", 1)
+	l.held("INBOX", 1)
+	l.flow.until(t, "the bad one is offered three times", func() bool { return len(l.flow.offers) >= 4 })
+	if p := l.positions.get(); p.uid != 1 {
+		t.Errorf("position = %d; want 1, the lowest unsettled", p.uid)
+	}
+	l.flow.mu.Lock()
+	broken = false
+	l.flow.mu.Unlock()
+	l.held("Done", 2)
+	eventually(t, "position after both", func() bool { return l.positions.get().uid == 3 })
+}
+
+func TestFailedMailThatIsDeletedDoesNotHoldThePosition(t *testing.T) {
+	l := newLab(t, mailtest.Options{})
+	l.flow.judge(func(in *gateway.Inbound) (gateway.Verdict, error) { return "", errors.New("internal") })
+	l.start()
+	l.deliver("bad")
+	l.flow.until(t, "offered", func() bool { return len(l.flow.offers) >= 1 })
+	l.flow.judge(nil)
+	l.server.Inject(mailtest.Vanish, 1)
+	l.deliver("good")
+	l.flow.until(t, "one of both is gone, the other accepted", func() bool { return len(l.flow.accepted) == 1 })
+	eventually(t, "position after both", func() bool { return l.positions.get().uid == 3 })
+}
+
+func TestOldMailIsNeitherFetchedNorOffered(t *testing.T) {
+	l := newLab(t, mailtest.Options{})
+	n := 100_000
+	if testing.Short() {
+		n = 2_000
+	}
+	raw := message5322("old")
+	for range n {
+		if err := l.server.DeliverAt(peerLV, unit, raw, time.Now().AddDate(0, -1, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	began := time.Now()
+	l.start()
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("start over %d old mails took %s", n, took)
+	}
+	if p := l.positions.get(); p.uid != uint32(n+1) {
+		t.Errorf("position = %d; want %d", p.uid, n+1)
+	}
+	l.deliver("new")
+	l.flow.wait(t, 1)
+	if offers, _ := l.flow.counts(); offers != 1 {
+		t.Errorf("offers = %d; want 1", offers)
+	}
+}
+
+func TestMailBetweenSetUpAndFirstStartIsNewAndOlderIsBacklog(t *testing.T) {
+	l := newLab(t, mailtest.Options{})
+	l.opt.SetUp = time.Now().Add(-time.Hour)
+	for id, age := range map[string]time.Duration{"older": 2 * time.Hour} {
+		if err := l.server.DeliverAt(peerLV, unit, message5322(id), time.Now().Add(-age)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.server.DeliverAt(peerLV, unit, message5322("since"), time.Now().Add(-time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.server.DeliverAt(peerLV, unit, message5322("imported"), time.Now().Add(-3*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	l.start()
+	l.flow.wait(t, 2)
+	for _, in := range l.flow.list() {
+		if want := bytes.Contains(in.Raw, []byte("<imported@")); in.Backlog != want {
+			t.Errorf("backlog = %v of %s", in.Backlog, in.Raw)
+		}
+		if bytes.Contains(in.Raw, []byte("<older@")) {
+			t.Error("mail from before the set-up was offered")
+		}
+	}
+}
+
+func TestRestartGoesOnWhereItWas(t *testing.T) {
+	l := newLab(t, mailtest.Options{Extensions: mailtest.Extensions{NoMove: true, NoUIDPlus: true}})
+	l.start()
+	l.deliver("one")
+	l.flow.wait(t, 1)
+	eventually(t, "position kept", func() bool { return l.positions.get().uid == 2 })
+	l.stop()
+	l.deliver("two")
+	l.restart()
+	l.flow.wait(t, 2)
+	if offers, _ := l.flow.counts(); offers != 2 {
+		t.Errorf("offers = %d; want 2: nothing twice", offers)
+	}
+	if n := len(l.server.Messages(unit, "INBOX")); n != 2 {
+		t.Errorf("without MOVE and UIDPLUS %d mails are left; want 2", n)
+	}
+}
+
+func TestWithoutMoveTheCopyComesFirst(t *testing.T) {
+	l := newLab(t, mailtest.Options{Extensions: mailtest.Extensions{NoMove: true}})
+	l.start()
+	l.deliver("one")
+	l.held("Done", 1)
+	l.held("INBOX", 0)
+}
+
+func TestFullFolderLosesNothing(t *testing.T) {
+	for _, ext := range []mailtest.Extensions{{}, {NoMove: true}} {
+		l := newLab(t, mailtest.Options{Extensions: ext})
+		l.server.Inject(mailtest.RefuseCopy, 1)
+		l.start()
+		l.deliver("one")
+		eventually(t, "position after the mail", func() bool { return l.positions.get().uid == 2 })
+		if n := len(l.server.Messages(unit, "INBOX")); n != 1 {
+			t.Errorf("%+v: %d mails left in INBOX; want 1", ext, n)
+		}
+		l.stop()
+	}
+}
+
+func TestRenumberedMailboxIsOfferedAgainAndKnown(t *testing.T) {
+	l := newLab(t, mailtest.Options{Extensions: mailtest.Extensions{NoMove: true, NoUIDPlus: true}})
+	if err := l.server.DeliverAt(peerLV, unit, message5322("old"), time.Now().Add(-48*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	l.start()
+	l.deliver("one")
+	if err := l.server.Deliver(peerLV, unit, []byte("From: x@y.example\r\n\r\nwithout Message-ID\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	l.flow.wait(t, 2)
+	before := l.positions.get()
+	if err := l.server.Renumber(unit, "INBOX"); err != nil {
+		t.Fatal(err)
+	}
+	l.deliver("two")
+	l.flow.wait(t, 3)
+	if offers, accepted := l.flow.counts(); accepted != 3 || offers != 5 {
+		t.Errorf("%d offers, %d accepted; want 5 and 3: the two known ones again, the old one never", offers, accepted)
+	}
+	if after := l.positions.get(); after.validity == before.validity || !after.setUp.Equal(before.setUp) {
+		t.Errorf("position = %+v after %+v; want another UIDVALIDITY and the same set-up", after, before)
+	}
+}
+
+func TestFaultsOfTheServerLoseAndDoubleNothing(t *testing.T) {
+	for name, fault := range map[string]mailtest.Fault{"silent": mailtest.SilentIMAP, "slow": mailtest.SlowIMAP, "dead idle": mailtest.DeadIdle,
+		"cut": mailtest.CutLiteral, "huge": mailtest.HugeLiteral} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, mailtest.Options{})
+			l.opt.Limits.Command = 300 * time.Millisecond
+			l.server.Inject(fault, 1)
+			l.start()
+			raw := large("one", 20<<10)
+			if err := l.server.Deliver(peerLV, unit, raw); err != nil {
+				t.Fatal(err)
+			}
+			l.deliver("two")
+			l.flow.wait(t, 2)
+			l.held("Done", 2)
+			if left := l.server.Left(fault); left != 0 {
+				t.Errorf("the fault struck %d times too few", left)
+			}
+			if _, accepted := l.flow.counts(); accepted != 2 {
+				t.Errorf("accepted = %d; want 2", accepted)
+			}
+			eventually(t, "position after both", func() bool { return l.positions.get().uid == 3 })
+		})
+	}
+}
+
+func TestVanishedMailIsNoError(t *testing.T) {
+	l := newLab(t, mailtest.Options{})
+	l.server.Inject(mailtest.Vanish, 1)
+	l.start()
+	l.deliver("gone")
+	l.deliver("there")
+	l.flow.until(t, "the other one comes", func() bool { return len(l.flow.accepted) == 1 })
+	eventually(t, "position after both", func() bool { return l.positions.get().uid == 3 })
+}
+
+func TestTooLargeMailIsOfferedWithItsHeaderAlone(t *testing.T) {
+	for name, lie := range map[string]int{"told": 0, "not told": 1} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, mailtest.Options{})
+			l.opt.MaxSize = 10 << 10
+			l.server.Inject(mailtest.LieAboutSize, lie)
+			l.start()
+			if err := l.server.Deliver(peerLV, unit, large("big", 30<<10)); err != nil {
+				t.Fatal(err)
+			}
+			l.deliver("small")
+			l.flow.wait(t, 2)
+			for _, in := range l.flow.list() {
+				if bytes.Contains(in.Raw, []byte("<big@")) && (len(in.Raw) > 1000 || !bytes.Contains(in.Raw, []byte("From:"))) {
+					t.Errorf("%d bytes offered; want the header", len(in.Raw))
+				}
+			}
+			l.held("Done", 2)
+		})
+	}
+}
+
+func TestOnlyTheHolderOfTheLeaseReads(t *testing.T) {
+	l := newLab(t, mailtest.Options{})
+	a := l.make()
+	name := "imap:" + l.opt.IMAP.account() + "/INBOX"
+	l.positions.leases[name] = true
+	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan struct{})
+	go func() { defer close(over); _ = a.Receive(ctx, l.flow.offer) }()
+	take := func(elsewhere bool) {
+		l.positions.mu.Lock()
+		defer l.positions.mu.Unlock()
+		l.positions.leases[name] = elsewhere
+	}
+	take(false)
+	eventually(t, "it reads", func() bool { return l.positions.get().validity != 0 })
+	take(true)
+	eventually(t, "it gives up", func() bool {
+		l.positions.mu.Lock()
+		defer l.positions.mu.Unlock()
+		return !l.positions.held[name]
+	})
+	l.deliver("one")
+	take(false)
+	l.flow.wait(t, 1)
+	cancel()
+	<-over
+}
+
+func TestReceiveEndsAtOnceWhateverTheServerDoes(t *testing.T) {
+	l := newLab(t, mailtest.Options{})
+	server, err := ParseServer("imap+insecure://"+blackHole(t), unit, l.opt.IMAP.Password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.opt.IMAP, l.opt.Limits.Command = server, time.Hour
+	a := l.make()
+	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan struct{})
+	go func() { defer close(over); _ = a.Receive(ctx, l.flow.offer) }()
+	cancel()
+	select {
+	case <-over:
+	case <-time.After(5 * time.Second):
+		t.Fatal("Receive didn't end with its context")
+	}
+}
+
+func TestTLSIsUsedAndCheckSaysWhatIsWrong(t *testing.T) {
+	for _, security := range []mailtest.Security{mailtest.TLS, mailtest.StartTLS} {
+		l := newLab(t, mailtest.Options{Security: security})
+		if security == mailtest.StartTLS {
+			l.opt.IMAP.security, l.opt.SMTP.security = startTLS, startTLS
+		}
+		if err := l.make().Check(t.Context()); err != nil {
+			t.Fatalf("Check = %v; want nil", err)
+		}
+		l.start()
+		l.deliver("one")
+		l.flow.wait(t, 1)
+		if e, err := l.make().Send(t.Context(), outbound()); err != nil || e.Outcome != gateway.Sent {
+			t.Errorf("Send = %+v, %v; want sent", e, err)
+		}
+		l.stop()
+		l.opt.IMAP.TLS, l.opt.SMTP.TLS, l.adapter = nil, nil, nil
+		if err := l.make().Check(t.Context()); err == nil {
+			t.Error("Check accepted a certificate that nobody vouches for")
+		}
+	}
+}
+
+func TestCheckNamesTheServerAndTheFault(t *testing.T) {
+	l := newLab(t, mailtest.Options{})
+	l.opt.IMAP.Password = func() ([]byte, error) { return []byte("wrong"), nil }
+	l.opt.SMTP.Password = l.opt.IMAP.Password
+	err := l.make().Check(t.Context())
+	for _, want := range []string{"mailbox " + unit, l.server.IMAPAddr, "refuses the log-in", "sending as", l.server.SMTPAddr} {
+		if err == nil || !bytes.Contains([]byte(err.Error()), []byte(want)) {
+			t.Errorf("Check = %v; want %q in it", err, want)
+		}
+	}
+	if bytes.Contains([]byte(err.Error()), []byte("wrong")) {
+		t.Error("the error holds the password")
+	}
+}
+
+func TestInsecureServersAreLoopbackAlone(t *testing.T) {
+	for _, raw := range []string{"imap+insecure://imap.gateway.example", "smtp+insecure://192.0.2.1:25", "imap://127.0.0.1", "pop3s://mail.example", "imaps://", "::"} {
+		if s, err := ParseServer(raw, unit, nil); err == nil {
+			t.Errorf("ParseServer(%q) = %+v; want an error", raw, s)
+		}
+	}
+	for _, address := range []string{":24", "0.0.0.0:24", "192.0.2.1:24", "gateway.example:24"} {
+		if _, err := New(Options{Address: unit, LMTP: address}); err == nil {
+			t.Errorf("New listens for LMTP on %s", address)
+		}
+	}
+	if _, err := net.ResolveTCPAddr("tcp", "127.0.0.1:24"); err != nil {
+		t.Fatal(err)
+	}
+}
