@@ -110,12 +110,24 @@ func (h *handling) record(sent *form.Form, full *filled) Form {
 	b := full.boxes
 	f := Form{ID: NewFormID(), Operation: h.op.Code, Role: Original, Type: b.Type(), Reference: b.Get("A4"), Sender: h.sender.Code,
 		State: FormAccepted, Assurance: h.assurance, Signer: h.m.Fingerprint, Priority: priorityOf(b.Get("A9")), Mode: b.Get("A10"),
-		Nominal: b.Get("A16") == "Y", Received: h.now, Hash: sent.ContentHash(), SignedSum: h.m.SignedSum,
+		Nominal: b.Get("A16") == "Y", Received: h.now, Hash: identity(sent), SignedSum: h.m.SignedSum,
 		Content: Content{Boxes: b, Added: full.added, AsSent: h.m.AsSent, Signature: h.m.Signature, Attachments: h.m.Attachments}}
 	if h.assurance != Signed {
 		f.Signer = ""
 	}
 	return f
+}
+
+// identity is the hash by which a repeat of a form is known, whatever way it
+// comes and whoever completed its header: without the boxes that say only which
+// operation, whose form, which version and when it was sent, since an agent fills
+// those in and a mail program doesn't.
+func identity(sent *form.Form) [32]byte {
+	bare := sent.Clone()
+	for _, box := range []string{"A2", "A3", "A6", "A8"} {
+		bare.Set(box)
+	}
+	return bare.ContentHash()
 }
 
 func priorityOf(a9 string) Priority {

@@ -155,7 +155,7 @@ func TestFormOfAnOrdinaryMailProgramReachesAnAgentAndIsAnswered(t *testing.T) {
 	r.write("gw/gateway.yaml", r.read("gw/gateway.yaml")+fmt.Sprintf("mail:\n  smtp: {url: \"smtp+insecure://%s\"}\n  lmtp: {listen: %q}\n", smtpAddress, lmtpAddress))
 	op := r.read("gw/operations/operation.yaml")
 	op += "  - {code: EE, country: EE, class: eu-member, authority: Tax and Customs, reference: MTA, languages: [en], duty: {phone: \"+000\"},\n" +
-		"     keys: [{file: ../../gpg.asc, role: shared}], addresses: [officer@vid.example], channels: [{kind: pgp-mail, address: officer@vid.example}]}\n"
+		"     keys: [{file: ../../gpg.asc, role: shared}], addresses: [officer@vid.example], channels: [{kind: pgp-mail, address: officer@vid.example}, {kind: websocket}]}\n"
 	r.write("gw/operations/operation.yaml", op)
 	r.ok("operation", "apply", "-c", r.path("gw/gateway.yaml"))
 	fingerprint := ""
@@ -205,6 +205,16 @@ func TestFormOfAnOrdinaryMailProgramReachesAnAgentAndIsAnswered(t *testing.T) {
 	}
 
 	// The same form again, by the other way: one form.
+	r.write("EE.asc", g.run("", "--armor", "--export-secret-keys", "officer@vid.example"))
+	r.write("EE/agent.yaml", strings.NewReplacer("participant: PL", "participant: EE", "PL-JCO", "EE-MTA", "../PL.asc", "../EE.asc").Replace(r.read("PL/agent.yaml")))
+	out, code := command(t, text, "agent", "--submit", "-c", r.path("EE/agent.yaml"))
+	if code != exitDone || !strings.Contains(out, "already") {
+		t.Errorf("the same form over the WebSocket = exit code %d; want 0 and to hear that it is there already\n%s", code, out)
+	}
+	if list := r.ok("forms", "list", "-c", r.path("gw/gateway.yaml")); strings.Count(list, "EE-MTA-2026-900001") != 1 {
+		t.Errorf("the form offered twice is listed as\n%s\nwant it once", list)
+	}
+
 	spoof := strings.Replace(raw, "officer@vid.example>\r\nTo", "jco@lv.example>\r\nTo", 1)
 	lmtp(t, lmtpAddress, "jco@lv.example", strings.Replace(spoof, "<1@vid", "<2@vid", 1))
 	r.until("the spoofed mail is held", func() bool {
