@@ -325,11 +325,28 @@ func blackHole(t testing.TB) string {
 	}
 	t.Cleanup(func() { l.Close() })
 	go func() {
+		var held []net.Conn // one that nobody holds is closed by the collector
 		for {
-			if _, err := l.Accept(); err != nil {
+			conn, err := l.Accept()
+			if err != nil {
+				for _, c := range held {
+					c.Close()
+				}
 				return
 			}
+			held = append(held, conn)
 		}
 	}()
+	return l.Addr().String()
+}
+
+// freeAddress is a loopback address that was free just now.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
 	return l.Addr().String()
 }

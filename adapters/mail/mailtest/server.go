@@ -71,6 +71,7 @@ type Server struct {
 	opt    Options
 	imap   *imapserver.Server
 	smtp   *smtp.Server
+	ports  []net.Listener
 	faults faults
 
 	mu       sync.Mutex // guards what follows
@@ -136,6 +137,7 @@ func (s *Server) listen(own *tls.Config) error {
 		onIMAP.Close()
 		return fmt.Errorf("listen for SMTP: %w", err)
 	}
+	s.ports = []net.Listener{onIMAP, onSMTP}
 	s.IMAPAddr, s.SMTPAddr = onIMAP.Addr().String(), onSMTP.Addr().String()
 	starttls := own
 	if s.opt.Security == TLS {
@@ -165,8 +167,15 @@ func (s *Server) capabilities() imap.CapSet {
 	return caps
 }
 
-// Close ends all connections.
-func (s *Server) Close() error { return errors.Join(s.imap.Close(), s.smtp.Close()) }
+// Close ends all connections. The ports are closed here: the libraries know them
+// only once they serve.
+func (s *Server) Close() error {
+	for _, p := range s.ports {
+		p.Close()
+	}
+	_, _ = s.imap.Close(), s.smtp.Close() // what they say is that the ports are closed
+	return nil
+}
 
 // Add makes an account with its INBOX, or sets another password. The account
 // is its mail address; "name+anything@domain" reaches it too.

@@ -29,6 +29,9 @@ func (s *Server) newSMTP(starttls *tls.Config) *smtp.Server {
 	return server
 }
 
+// forwardPatience bounds handing one mail on.
+const forwardPatience = 2 * time.Minute
+
 // submission is one SMTP session. It takes mail for the server's own accounts,
 // from anybody: it is their submission server and their mail exchanger in one.
 type submission struct {
@@ -118,7 +121,9 @@ func (s *Server) accept(t Transaction, helo string) error {
 		s.mu.Unlock()
 		var err error
 		if lmtp != "" {
-			err = handOver(lmtp, t.From, to, raw)
+			ctx, cancel := context.WithTimeout(context.Background(), forwardPatience)
+			err = LMTP(ctx, lmtp, t.From, to, raw)
+			cancel()
 		} else {
 			head := fmt.Sprintf("Return-Path: <%s>\r\nDelivered-To: %s\r\n", t.From, to)
 			err = a.add(inbox, append([]byte(head), raw...), nil, s.opt.Clock())
@@ -191,10 +196,9 @@ func without(raw []byte, id string) []byte {
 	return out
 }
 
-// handOver gives a mail on over LMTP; the answer is the other server's.
-func handOver(address, from, to string, raw []byte) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	defer cancel()
+// LMTP hands a mail to an LMTP server, host:port or a socket's path. A refusal
+// is an *smtp.SMTPError.
+func LMTP(ctx context.Context, address, from, to string, raw []byte) error {
 	network := "tcp"
 	if strings.HasPrefix(address, "/") {
 		network = "unix"

@@ -1,0 +1,172 @@
+package mailtest
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// T is what the helpers need of a test, *testing.T or testing.TB.
+type T interface {
+	Helper()
+	Skipf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Logf(format string, args ...any)
+	Cleanup(func())
+	Failed() bool
+}
+
+// How long a real mail server may take to start, and to stop.
+const (
+	startPatience = 15 * time.Second
+	stopPatience  = 5 * time.Second
+)
+
+// missing skips on a person's machine, and fails in CI.
+func missing(t T, what, install string) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s: CI needs it; apt-get install %s", what, install)
+	}
+	t.Skipf("%s: apt-get install %s", what, install)
+}
+
+// needs finds a program that must be run as root.
+func needs(t T, program, install string) string {
+	t.Helper()
+	path := "/usr/sbin/" + program
+	if _, err := os.Stat(path); err != nil {
+		missing(t, program+" is not installed", install)
+	}
+	if os.Geteuid() != 0 {
+		missing(t, "starting "+program+" needs root", install)
+	}
+	return path
+}
+
+// folder is a short-named temporary folder that other users may enter: a
+// socket's path has 107 bytes, and mail servers give up root.
+func folder(t T, name string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", name)
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
+		t.Fatalf("make a folder for %s: %v", name, err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// freePort returns a loopback port that was free just now.
+func freePort(t T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("find a free port: %v", err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+func write(t T, name string, mode os.FileMode, content string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(content), mode); err != nil {
+		t.Fatalf("write %s: %v", name, err)
+	}
+}
+
+// own gives a folder to a user.
+func own(t T, dir, name string) {
+	t.Helper()
+	u, err := user.Lookup(name)
+	if err != nil {
+		t.Fatalf("find user %s: %v", name, err)
+	}
+	uid, _ := strconv.Atoi(u.Uid)
+	gid, _ := strconv.Atoi(u.Gid)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatalf("make %s: %v", dir, err)
+	}
+	if err := os.Chown(dir, uid, gid); err != nil {
+		t.Fatalf("give %s to %s: %v", dir, name, err)
+	}
+}
+
+// run starts a server in the foreground and waits until its port answers. The
+// test's end stops it, and shows its log where the test failed.
+func run(t T, log, address string, command ...string) {
+	t.Helper()
+	cmd := exec.Command(command[0], command[1:]...)
+	out, err := os.Create(filepath.Join(filepath.Dir(log), "output"))
+	if err != nil {
+		t.Fatalf("start %s: %v", command[0], err)
+	}
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("start %s: %v", command[0], err)
+	}
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		_ = cmd.Wait() // it is stopped by a signal
+		out.Close()
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-over:
+		case <-time.After(stopPatience):
+			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+			<-over
+		}
+		if t.Failed() {
+			show(t, log, out.Name())
+		}
+	})
+	if err := answers(address, over); err != nil {
+		show(t, log, out.Name())
+		t.Fatalf("%s: %v", command[0], err)
+	}
+}
+
+func answers(address string, over <-chan struct{}) error {
+	ctx, cancel := context.WithTimeout(context.Background(), startPatience)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		if err == nil {
+			conn.Close()
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-over:
+			return fmt.Errorf("it ended before it listened on %s", address)
+		case <-ctx.Done():
+			return fmt.Errorf("it doesn't listen on %s: %w", address, ctx.Err())
+		}
+	}
+}
+
+// show logs the files' ends.
+func show(t T, files ...string) {
+	const most = 4 << 10
+	for _, f := range files {
+		if text, err := os.ReadFile(f); err == nil && len(text) > 0 {
+			t.Logf("%s:\n%s", f, text[max(0, len(text)-most):])
+		}
+	}
+}
