@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
+	"time"
 )
 
 // PostfixOptions say what Postfix takes mail for, and from whom.
@@ -57,12 +59,34 @@ func Postfix(t T, opt PostfixOptions) *Real {
 	write(t, filepath.Join(conf, "main.cf"), 0o644, fmt.Sprintf(postfixMain, dir, strings.Join(domains, ", "), strings.Join(routes, ", "), opt.SizeLimit)+auth)
 	write(t, filepath.Join(conf, "master.cf"), 0o644, fmt.Sprintf(postfixMaster, r.SMTPAddr))
 	run(t, log, r.SMTPAddr, program, "-c", conf, "start-fg")
-	t.Cleanup(func() { // its master leaves our process group, a signal to what we started doesn't reach it
-		if out, err := exec.Command(program, "-c", conf, "abort").CombinedOutput(); err != nil {
-			t.Logf("stop Postfix: %v: %s", err, out)
-		}
-	})
+	t.Cleanup(func() { stopMaster(t, filepath.Join(dir, "queue/pid/master.pid")) })
 	return r
+}
+
+// stopMaster ends Postfix's master with its children. It leaves the process
+// group of what started it, so that no signal there reaches it.
+func stopMaster(t T, file string) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return // it never started
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || pid < 2 {
+		t.Logf("stop Postfix: %q is no process", text)
+		return
+	}
+	_ = syscall.Kill(pid, syscall.SIGTERM)
+	limit := time.After(stopPatience / 2)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for syscall.Kill(pid, 0) == nil {
+		select {
+		case <-tick.C:
+		case <-limit:
+			_ = syscall.Kill(-pid, syscall.SIGKILL)
+			return
+		}
+	}
 }
 
 const postfixMain = `compatibility_level = 3.6
