@@ -19,6 +19,10 @@ var lookAlike = strings.NewReplacer(
 	"А", "A", "В", "B", "С", "C", "Е", "E", "Н", "H", "К", "K", "М", "M", "О", "O", "Р", "P", "Т", "T", "Х", "X",
 	"Α", "A", "Β", "B", "Ε", "E", "Η", "H", "Κ", "K", "Μ", "M", "Ο", "O", "Ρ", "P", "Τ", "T", "Χ", "X")
 
+// codeAtEnd is a code at a line's end whose bracket a wrapping program put on
+// the next.
+var codeAtEnd = regexp.MustCompile(`(?:^|[^\pL\pN.])[A-Za-z` + lookAlikes + `]{1,2}[0-9]{1,2}(?:\.[0-9]{1,2})?\s*:?\s*\|?\s*$`)
+
 // codeOf reads a code as typed on a national keyboard.
 func codeOf(s string) string { return lookAlike.Replace(strings.ToUpper(s)) }
 
@@ -32,13 +36,15 @@ type piece struct {
 
 // joinLines is rule 2: quote marks and bullets go, lines are joined with a
 // blank. Text of one depth forms one piece; a line that continues an open
-// bracket belongs to it at whatever depth a wrapping program put it.
+// bracket, or brings the bracket of the code before it, belongs to it at
+// whatever depth a wrapping program put it.
 func joinLines(text string) map[int]*piece {
 	pieces := map[int]*piece{}
-	open, current := false, (*piece)(nil)
+	open, awaits, current := false, false, (*piece)(nil)
 	for line := range strings.Lines(text) {
 		depth, rest := strip(strings.TrimSpace(line))
-		if !open || current == nil || (depth != current.depth && boxPattern.MatchString(rest)) {
+		brings := awaits && strings.HasPrefix(rest, "[")
+		if !open && !brings || current == nil || (depth != current.depth && boxPattern.MatchString(rest)) {
 			if pieces[depth] == nil {
 				pieces[depth] = &piece{depth: depth}
 			}
@@ -47,6 +53,7 @@ func joinLines(text string) map[int]*piece {
 		current.text.WriteString(rest)
 		current.text.WriteByte(' ')
 		open = staysOpen(rest, open)
+		awaits = !open && (codeAtEnd.MatchString(rest) || awaits && rest == "")
 	}
 	return pieces
 }

@@ -87,7 +87,7 @@ func TestTextRoundTripIsTheIdentity(t *testing.T) {
 		"no-break spaces":   func(s string) string { return strings.ReplaceAll(s, " ", "\u00a0") },
 		"CRLF":              func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") },
 		"full-width colons": func(s string) string { return strings.ReplaceAll(s, ": [", "： ［") },
-		"no marks":          func(s string) string { return strings.NewReplacer(begin, "", end, "").Replace(s) },
+		"no marks":          withoutMarks,
 		"under a greeting": func(s string) string {
 			return "Dear colleagues,\nplease find below.\n\n" + s + "\nBest regards\nA. Example"
 		},
@@ -107,6 +107,14 @@ func TestTextRoundTripIsTheIdentity(t *testing.T) {
 			})
 		})
 	}
+}
+
+// withoutMarks drops the first and the last line's marks; a value may hold the
+// same words.
+func withoutMarks(s string) string {
+	s = strings.Replace(s, begin, "", 1)
+	at := strings.LastIndex(s, end)
+	return s[:at] + s[at+len(end):]
 }
 
 func eachLine(s, prefix string) string {
