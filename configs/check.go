@@ -103,8 +103,8 @@ func (f *checked) store(store string) {
 	switch {
 	case !strings.HasPrefix(store, "postgres://"):
 		f.fail("store", " is neither sqlite:FILE nor postgres://USER@HOST/DATABASE")
-	case err != nil || u.Host == "" || strings.Trim(u.Path, "/") == "":
-		f.fail("store", " is no database address; write it as postgres://user@host/liaison")
+	case err != nil || u.Host == "" && u.Query().Get("host") == "" || strings.Trim(u.Path, "/") == "":
+		f.fail("store", " is no database address; write it as postgres://user@host/liaison, or postgres:///liaison?host=/run/postgresql for a Unix socket")
 	case secretInside(u):
 		f.fail("store", " holds a password; put it into PGPASSFILE or PGPASSWORD instead")
 	}
@@ -118,7 +118,7 @@ func secretInside(u *url.URL) bool {
 
 func (f *checked) server(key, kind string, s Server) {
 	if s.URL == "" {
-		if s.Username != "" || s.PasswordFile != "" {
+		if s != (Server{}) {
 			f.fail(key+".url", " is missing: the server, such as %ss://mail.example", kind)
 		}
 		return

@@ -58,6 +58,7 @@ type Server struct {
 	URL          string `yaml:"url"`
 	Username     string `yaml:"username"`
 	PasswordFile string `yaml:"password_file"`
+	CAFile       string `yaml:"ca_file"` // trust this authority instead of the system's
 }
 
 // Listen is a listening address.

@@ -37,7 +37,7 @@ func (a *Adapter) frame(out *gateway.Outbound) (*letter, error) {
 		if out.Plain == "" || len(out.Message) > 0 {
 			return nil, fmt.Errorf("delivery %s: a plain channel carries a plain text", out.Delivery)
 		}
-		l.raw = entity.PlainMail(h, out.Plain, nil)
+		l.raw = entity.PlainMail(h, out.Plain, attached(out.Files))
 		return l, nil
 	}
 	if len(out.Message) == 0 || out.Plain != "" {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"log/slog"
 	"os"
 
@@ -78,18 +76,8 @@ func (c agentCmd) options(a *app) (*agent.Options, error) {
 	if c.Exec != "" {
 		opt.Exec = []string{c.Exec}
 	}
-	if config.CAFile != "" {
-		pem, err := os.ReadFile(config.Path(config.CAFile))
-		if err != nil {
-			return nil, wrongf("read ca_file: %w", err)
-		}
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(pem) {
-			return nil, wrongf("%s holds no certificate", config.CAFile)
-		}
-		opt.TLS = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-	}
-	return opt, nil
+	opt.TLS, err = trusting(config.Path(config.CAFile))
+	return opt, err
 }
 
 func pinned(config *configs.Agent) (*openpgp.Certificate, error) {

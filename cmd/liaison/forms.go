@@ -200,7 +200,7 @@ func (c decideFlags) decide(a *app, act func(*app, *node, *gateway.Form, string)
 	if err != nil {
 		return err
 	}
-	n, err := newNode(s, st)
+	n, err := newNode(s, st, st)
 	if err != nil {
 		return err
 	}

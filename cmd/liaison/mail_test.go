@@ -108,6 +108,35 @@ func (g gpg) run(in string, args ...string) string {
 	return out.String()
 }
 
+// sealedMail is a form's text as GnuPG and an ordinary mail program send it.
+func (g gpg) sealedMail(from, id, text string) string {
+	inner := "Content-Type: text/plain; charset=utf-8\r\n\r\n" + text + "\r\n"
+	sealed := g.run(inner, "--armor", "--sign", "--encrypt", "-r", "ocu@gateway.example", "-u", from)
+	return "From: Officer <" + from + ">\r\nTo: ocu@gateway.example\r\nSubject: form\r\nMessage-ID: " + id + "\r\nMIME-Version: 1.0\r\n" +
+		"Content-Type: multipart/encrypted; protocol=\"application/pgp-encrypted\"; boundary=\"frontier\"\r\n\r\n--frontier\r\nContent-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n\r\n" +
+		"--frontier\r\nContent-Type: application/octet-stream\r\n\r\n" + strings.ReplaceAll(sealed, "\n", "\r\n") + "\r\n--frontier--\r\n"
+}
+
+// openMail decrypts the armor of a mail as the officer's GnuPG does.
+func (g gpg) openMail(raw string) string {
+	_, armor, found := strings.Cut(raw, "-----BEGIN PGP MESSAGE-----")
+	if !found {
+		return ""
+	}
+	return g.run("-----BEGIN PGP MESSAGE-----"+strings.ReplaceAll(armor, "\r\n", "\n"), "--decrypt")
+}
+
+// fingerprint is that of the first key of an address.
+func (g gpg) fingerprint(address string) string {
+	for line := range strings.Lines(g.run("", "--with-colons", "--list-keys", address)) {
+		if f := strings.Split(line, ":"); f[0] == "fpr" {
+			return f[9]
+		}
+	}
+	g.t.Fatalf("gpg has no key of %s", address)
+	return ""
+}
+
 // lmtp hands a mail over as a mail server would.
 func lmtp(t *testing.T, address, from, raw string) {
 	t.Helper()
@@ -158,12 +187,7 @@ func TestFormOfAnOrdinaryMailProgramReachesAnAgentAndIsAnswered(t *testing.T) {
 		"     keys: [{file: ../../gpg.asc, role: shared}], addresses: [officer@vid.example], channels: [{kind: pgp-mail, address: officer@vid.example}, {kind: websocket}]}\n"
 	r.write("gw/operations/operation.yaml", op)
 	r.ok("operation", "apply", "-c", r.path("gw/gateway.yaml"))
-	fingerprint := ""
-	for line := range strings.Lines(g.run("", "--with-colons", "--list-keys", "officer@vid.example")) {
-		if f := strings.Split(line, ":"); f[0] == "fpr" && fingerprint == "" {
-			fingerprint = f[9]
-		}
-	}
+	fingerprint := g.fingerprint("officer@vid.example")
 	r.ok("key", "confirm", "-c", r.path("gw/gateway.yaml"), "OP-001", "EE", fingerprint, "--how", "read back in a test")
 	r.start("serve", "-c", r.path("gw/gateway.yaml"))
 	r.start("agent", "-c", r.path("PL/agent.yaml"))
@@ -176,11 +200,7 @@ func TestFormOfAnOrdinaryMailProgramReachesAnAgentAndIsAnswered(t *testing.T) {
 	})
 
 	text := strings.NewReplacer("LV-JCO", "EE-MTA", "B3: [LV]", "B3: [EE]").Replace(fmt.Sprintf(seizure, 1, 120))
-	inner := "Content-Type: text/plain; charset=utf-8\r\n\r\n" + text + "\r\n"
-	sealed := g.run(inner, "--armor", "--sign", "--encrypt", "-r", "ocu@gateway.example", "-u", "officer@vid.example")
-	raw := "From: Officer <officer@vid.example>\r\nTo: ocu@gateway.example\r\nSubject: form\r\nMessage-ID: <1@vid.example>\r\nMIME-Version: 1.0\r\n" +
-		"Content-Type: multipart/encrypted; protocol=\"application/pgp-encrypted\"; boundary=\"frontier\"\r\n\r\n--frontier\r\nContent-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n\r\n" +
-		"--frontier\r\nContent-Type: application/octet-stream\r\n\r\n" + strings.ReplaceAll(sealed, "\n", "\r\n") + "\r\n--frontier--\r\n"
+	raw := g.sealedMail("officer@vid.example", "<1@vid.example>", text)
 	lmtp(t, lmtpAddress, "officer@vid.example", raw)
 	lmtp(t, lmtpAddress, "officer@vid.example", raw) // a mail server may hand over twice
 
@@ -195,8 +215,7 @@ func TestFormOfAnOrdinaryMailProgramReachesAnAgentAndIsAnswered(t *testing.T) {
 	if strings.Contains(answer, "EE-MTA") || strings.Contains(answer, "TOBA") {
 		t.Errorf("the answer shows content in the clear:\n%s", answer)
 	}
-	_, armor, _ := strings.Cut(answer, "-----BEGIN PGP MESSAGE-----")
-	opened := g.run("-----BEGIN PGP MESSAGE-----"+strings.ReplaceAll(armor, "\r\n", "\n"), "--decrypt")
+	opened := g.openMail(answer)
 	if !strings.Contains(opened, "EE-MTA-2026-900001") || !strings.Contains(opened, "PL") {
 		t.Errorf("the answer says:\n%s\nwant the reference and the recipient", opened)
 	}

@@ -43,11 +43,18 @@ func (c serveCmd) Run(a *app) error {
 	if err := applyChanged(a, s, st); err != nil {
 		return err
 	}
-	n, err := newNode(s, st)
+	n, err := newNode(s, st, st)
 	if err != nil {
 		return err
 	}
 	return n.run(a)
+}
+
+// record is where the flow's commit points are; a test puts a death between
+// them.
+type record interface {
+	gateway.Store
+	gateway.Sequencer
 }
 
 // node is a running gateway: the flow, its store and its adapters.
@@ -81,6 +88,9 @@ func newMail(s *setup, st *store.Store) (*mail.Adapter, error) {
 		if err != nil {
 			return nil, wrong{err}
 		}
+		if parsed.TLS, err = trusting(s.config.Path(server.config.CAFile)); err != nil {
+			return nil, err
+		}
 		*server.into = parsed
 	}
 	adapter, err := mail.New(opt)
@@ -90,12 +100,12 @@ func newMail(s *setup, st *store.Store) (*mail.Adapter, error) {
 	return adapter, nil
 }
 
-// newNode wires a gateway.
-func newNode(s *setup, st *store.Store) (*node, error) {
+// newNode wires a gateway on a store, whose commit points are rec's.
+func newNode(s *setup, st *store.Store, rec record) (*node, error) {
 	n := &node{s: s, store: st, ring: ring(st)}
 	code := operation.ParticipantCode(s.config.Gateway.Code)
 	var err error
-	opt := gateway.Options{Code: code, Address: s.config.Gateway.Address, Keys: s.keys, Store: st, Reads: st, Ring: n.ring,
+	opt := gateway.Options{Code: code, Address: s.config.Gateway.Address, Keys: s.keys, Store: rec, Reads: st, Ring: n.ring,
 		AuthServ: s.config.Mail.AuthservID, Log: s.opt.Log, Phone: s.config.Gateway.Phone}
 	if n.mail, err = newMail(s, st); err != nil {
 		return nil, err
@@ -104,7 +114,7 @@ func newNode(s *setup, st *store.Store) (*node, error) {
 		opt.Mail = n.mail
 	}
 	if s.config.WebSocket.Listen != "" {
-		n.socket = websocket.NewServer(websocket.Options{Hosts: s.config.WebSocket.Hosts, GatewayCode: code, Key: s.keys[0], Keys: n.ring, Sequencer: st,
+		n.socket = websocket.NewServer(websocket.Options{Hosts: s.config.WebSocket.Hosts, GatewayCode: code, Key: s.keys[0], Keys: n.ring, Sequencer: rec,
 			Render: func(ctx context.Context, id gateway.DeliveryID) (*gateway.Outbound, error) {
 				return n.gateway.Render(ctx, id)
 			},

@@ -2,6 +2,8 @@ package main
 
 import (
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -63,10 +65,25 @@ func (c configFlag) load() (*setup, error) {
 	}
 	s.opt.Clock = time.Now
 	s.opt.SignHead = func(text []byte) ([]byte, error) { return openpgp.SignArmored(text, s.keys[0], time.Now()) }
-	if s.opt.Node, err = os.Hostname(); err != nil {
-		s.opt.Node = "gateway"
+	if s.opt.Node, err = nodeName(c.Config); err != nil {
+		return nil, err
 	}
 	return s, nil
+}
+
+// nodeName tells gateways on one store apart, also two on one machine. It stays
+// the same over restarts, so that a gateway's own claims of before are void at
+// once.
+func nodeName(config string) (string, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("name this node: %w", err)
+	}
+	file, err := filepath.Abs(config)
+	if err != nil {
+		return "", fmt.Errorf("name this node: %w", err)
+	}
+	return host + ":" + file, nil
 }
 
 func cutPrefix(s, prefix string) (string, bool) {
@@ -100,6 +117,23 @@ func newStorageKey(file string) error {
 		return err
 	}
 	return writeNew(file, key, 0o600)
+}
+
+// trusting is a TLS configuration that trusts a file's authority alone; nil, for
+// the system's, where no file is named.
+func trusting(file string) (*tls.Config, error) {
+	if file == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, wrongf("read ca_file: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, wrongf("ca_file %s holds no certificate", file)
+	}
+	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
 }
 
 // beside opens the store for a short command beside a serving gateway.

@@ -35,6 +35,12 @@ type room struct {
 // agent.yaml each.
 func newRoom(t *testing.T, participants ...string) *room {
 	t.Helper()
+	return newRoomOn(t, "sqlite:data/liaison.db", participants...)
+}
+
+// newRoomOn is newRoom with its record in a store of the caller's.
+func newRoomOn(t *testing.T, store string, participants ...string) *room {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +49,7 @@ func newRoom(t *testing.T, participants ...string) *room {
 	l.Close()
 	r.ok("init", r.path("gw"))
 	config := r.read("gw/gateway.yaml")
-	r.write("gw/gateway.yaml", strings.Replace(config, "127.0.0.1:8443", fmt.Sprintf("127.0.0.1:%d", r.port), 1))
+	r.write("gw/gateway.yaml", strings.NewReplacer("127.0.0.1:8443", fmt.Sprintf("127.0.0.1:%d", r.port), "sqlite:data/liaison.db", store).Replace(config))
 	op, _, _ := strings.Cut(r.read("gw/operations/operation.yaml"), "participants:")
 	op = strings.Replace(op, "organiser: LV", "organiser: "+participants[0], 1) + "participants:\n"
 	for _, p := range participants {

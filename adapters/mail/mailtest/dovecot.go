@@ -18,6 +18,7 @@ type Real struct {
 	SMTPAddr  string      // host:port, with STARTTLS
 	AuthAddr  string      // host:port of the log-in service for Postfix
 	TLS       *tls.Config // trusts its certificate
+	CAFile    string      // that certificate, PEM
 	Password  string      // of every account
 }
 
@@ -29,8 +30,7 @@ func Dovecot(t T, accounts ...string) *Real {
 	program := needs(t, "dovecot", "dovecot-imapd dovecot-lmtpd")
 	dir := folder(t, "dovecot")
 	r := &Real{Password: "an invented password"}
-	cert := writeCertificate(t, dir)
-	r.TLS = cert
+	r.TLS, r.CAFile = writeCertificate(t, dir)
 	ports := map[string]string{"imap": freePort(t), "imaps": freePort(t), "lmtp": freePort(t), "auth": freePort(t)}
 	at := func(name string) string { return net.JoinHostPort("127.0.0.1", ports[name]) }
 	r.IMAPAddr, r.IMAPSAddr, r.LMTPAddr, r.AuthAddr = at("imap"), at("imaps"), at("lmtp"), at("auth")
@@ -97,16 +97,18 @@ namespace inbox {
 }
 `
 
-// writeCertificate writes cert.pem and key.pem.
-func writeCertificate(t T, dir string) *tls.Config {
+// writeCertificate writes cert.pem and key.pem; it returns a configuration that
+// trusts them, and where the certificate lies.
+func writeCertificate(t T, dir string) (trusting *tls.Config, file string) {
 	t.Helper()
 	certPEM, keyPEM, err := makeCertificate(time.Now())
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	write(t, filepath.Join(dir, "cert.pem"), 0o644, string(certPEM))
+	file = filepath.Join(dir, "cert.pem")
+	write(t, file, 0o644, string(certPEM))
 	write(t, filepath.Join(dir, "key.pem"), 0o600, string(keyPEM))
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(certPEM)
-	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, file
 }

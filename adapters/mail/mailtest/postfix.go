@@ -32,7 +32,8 @@ func Postfix(t T, opt PostfixOptions) *Real {
 	program := needs(t, "postfix", "postfix")
 	dir := folder(t, "postfix")
 	port := freePort(t)
-	r := &Real{SMTPAddr: net.JoinHostPort("127.0.0.1", port), TLS: writeCertificate(t, dir)}
+	r := &Real{SMTPAddr: net.JoinHostPort("127.0.0.1", port)}
+	r.TLS, r.CAFile = writeCertificate(t, dir)
 	if opt.SizeLimit == 0 {
 		opt.SizeLimit = 25 << 20
 	}
