@@ -1,7 +1,5 @@
 package form
 
-import "strings"
-
 // Change is what a correction did to one box.
 type Change struct {
 	Box string `json:"box"`
@@ -11,17 +9,24 @@ type Change struct {
 
 // String gives "E3: was AB1234, now AB1243".
 func (c Change) String() string {
-	say := func(v string) string {
-		if v == "" {
-			return "(empty)"
-		}
-		return v
-	}
-	return c.Box + ": was " + say(c.Was) + ", now " + say(c.Now)
+	return c.Box + ": was " + orEmpty(c.Was, "en") + ", now " + orEmpty(c.Now, "en")
 }
 
-// header are the boxes of a correction that speak of the correction itself.
-var header = map[string]bool{"A1": true, "A2": true, "A4": true, "A5": true, "A6": true, "A7": true, "A8": true, "A20": true, "A24": true}
+// In says the change to who received the original, in a language: "CORRECTED,
+// E3: was AB1234, now AB1243".
+func (c Change) In(lang string) string {
+	return fill(sentence("corrected", lang), map[string]string{"box": c.Box, "first": orEmpty(c.Was, lang), "second": orEmpty(c.Now, lang)})
+}
+
+func orEmpty(v, lang string) string {
+	if v == "" {
+		return sentence("empty", lang)
+	}
+	return v
+}
+
+// ownBoxes are the boxes of a correction that speak of the correction itself.
+var ownBoxes = map[string]bool{"A1": true, "A2": true, "A4": true, "A5": true, "A6": true, "A7": true, "A8": true, "A20": true, "A24": true}
 
 // Apply puts a correction (COR) onto the original and gives the whole, what
 // changed, and what couldn't be applied. The whole keeps the original's type,
@@ -34,7 +39,7 @@ func Apply(original, correction *Form) (*Form, []Change, []Problem) {
 	for _, addr := range sent.Addresses() {
 		a, _ := parseAddress(addr)
 		switch {
-		case header[a.code]:
+		case ownBoxes[a.code]:
 		case a.removesRow():
 			changes = append(changes, whole.removeRow(a)...)
 		case sent.Get(addr) == remove && whole.Get(addr) == "":
@@ -52,13 +57,13 @@ func Apply(original, correction *Form) (*Form, []Change, []Problem) {
 func (f *Form) change(a address, values []string) (Change, bool) {
 	addr := a.String()
 	b, _ := a.box()
-	was := strings.Join(f.All(addr), manySeparator(b))
+	was := joined(b, f.All(addr))
 	if len(values) == 1 && values[0] == remove {
 		values = nil
 	}
 	values = stricter(a.code, f.All(addr), values)
 	f.Set(addr, values...)
-	now := strings.Join(f.All(addr), manySeparator(b))
+	now := joined(b, f.All(addr))
 	return Change{Box: addr, Was: was, Now: now}, was != now
 }
 

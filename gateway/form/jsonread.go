@@ -69,19 +69,12 @@ func (r *jsonReader) member(key string) error {
 
 func (r *jsonReader) misshapen(box, reason string) {
 	if !a18(box) {
-		box, reason = "", strconv.QuoteToASCII(clip(box))+": "+reason
+		box, reason = "", strconv.QuoteToASCII(clip(box, 20))+": "+reason
 	}
 	r.problems = append(r.problems, NewProblem(18, Error, box, map[string]string{"reason": reason}))
 }
 
 func a18(box string) bool { _, ok := parseAddress(box); return ok }
-
-func clip(s string) string {
-	if len(s) > 20 {
-		return s[:20]
-	}
-	return s
-}
 
 func (r *jsonReader) rows(group string) error {
 	t, err := r.d.Token()

@@ -44,12 +44,12 @@ func anyForm(t *rapid.T) *Form {
 	return f.Normal()
 }
 
-// withoutCheck is the form as the reader gives it, without its A24.
+// withoutCheck is the form in normal form, without its A24.
 func withoutCheck(f *Form) *Form {
 	if f == nil {
 		return nil
 	}
-	c := f.Clone()
+	c := f.Normal()
 	c.Set("A24")
 	return c
 }
@@ -188,7 +188,9 @@ func TestReaderRules(t *testing.T) {
 		{"unknown box kept", "X1: [abc] Z99: [d]", `{"X1":"abc","Z99":"d"}`, ""},
 		{"quoted original", "C4: [120]\n\n> C4: [119]\n> C5: [KGM]", `{"C":[{"C4":"120"}]}`, ""},
 		{"only quoted", "OK, see below\n> C4: [119]\n> C5: [KGM]", `{"C":[{"C4":"119","C5":"KGM"}]}`, ""},
-		{"two blocks", "JCOFORM/1 BEGIN C4: [1] JCOFORM/1 END JCOFORM/1 BEGIN C4: [2] JCOFORM/1 END", `{"C":[{"C4":"1"}]}`, ""},
+		{"two blocks", "JCOFORM/1 BEGIN C4: [1] JCOFORM/1 END JCOFORM/1 BEGIN C4: [2] JCOFORM/1 END", `{"C":[{"C4":"1"}]}`, " beside-form"},
+		{"two forms", "JCOFORM/1 BEGIN A1: [SEZ] C4: [1] JCOFORM/1 END JCOFORM/1 BEGIN A1: [SEZ] C4: [2] JCOFORM/1 END", `{"A1":"SEZ","C":[{"C4":"1"}]}`, " several-forms"},
+		{"the same form twice", "JCOFORM/1 BEGIN A1: [SEZ] C4: [1] JCOFORM/1 END JCOFORM/1 BEGIN A1: [sez] C4: [1] JCOFORM/1 END", `{"A1":"SEZ","C":[{"C4":"1"}]}`, ""},
 		{"soft hyphens", "C2: [ciga\u00adrettes\u200b]", `{"C":[{"C2":"cigarettes"}]}`, ""},
 		{"numbered lines", "1. C4: [120]\n2) C5: [KGM]", `{"C":[{"C4":"120","C5":"KGM"}]}`, ""},
 		{"table", "| C4: | [120] |\n| C5: [KGM] |", `{"C":[{"C4":"120","C5":"KGM"}]}`, ""},
@@ -292,6 +294,5 @@ func FuzzParseJSON(f *testing.F) {
 		}
 		Check(got, Context{})
 		got.ContentHash()
-		ValidateJSON(data)
 	})
 }
