@@ -86,6 +86,24 @@ func fill(sentence string, args map[string]string) string {
 	return placeholder.ReplaceAllStringFunc(sentence, func(name string) string { return args[strings.Trim(name, "{}")] })
 }
 
+// Say is the message as people read it, words first and codes last: "Quantity
+// (box C4) is empty. … (error 13 C4)".
+func (p Problem) Say(lang string) string {
+	code := sentence("severity-"+string(p.Severity), lang) + " " + strconv.Itoa(p.Code)
+	if p.Box != "" {
+		code += " " + p.Box
+	}
+	return p.In(lang) + " (" + code + ")"
+}
+
+// Verdict says in a language whether a form with these problems is valid.
+func Verdict(problems []Problem, lang string) string {
+	if HasErrors(problems) {
+		return sentence("form-invalid", lang)
+	}
+	return sentence("form-valid", lang)
+}
+
 // HasErrors reports whether any of the problems stops the form.
 func HasErrors(problems []Problem) bool {
 	return slices.ContainsFunc(problems, func(p Problem) bool { return p.Severity == Error })

@@ -36,6 +36,20 @@ func ParseText(text string) (*Form, []Problem) {
 	return r.finish(others(read, r))
 }
 
+// ParseReply reads a form from a mail whose history was cut off, reply, and as
+// it came, full. The whole counts, since what looks like history may be the form
+// itself; where it can't be read for certain, the reply is enough if it can.
+func ParseReply(full, reply string) (*Form, []Problem) {
+	f, problems := ParseText(full)
+	if f != nil && !HasErrors(problems) {
+		return f, problems
+	}
+	if g, fewer := ParseText(reply); g != nil && g.Get("A1") != "" && !HasErrors(fewer) {
+		return g, fewer
+	}
+	return f, problems
+}
+
 // choose takes the first form that says something, before one that is but a
 // blank to fill in. A form that another at its depth answers is the request that
 // was quoted without marks.
