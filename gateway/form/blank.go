@@ -76,7 +76,7 @@ func (o TextOptions) hints(boxes []string) []string {
 			several = a.code
 		}
 		if hint := o.hint(b); hint != "" {
-			lines = append(lines, strings.ReplaceAll(foldLine(a.code+" = "+hint), unbroken, " "))
+			lines = append(lines, foldLine(a.code+" = "+hint))
 		}
 	}
 	if several != "" {
@@ -123,9 +123,6 @@ func (o TextOptions) coded(list string, entries []CodeInfo) string {
 	}
 	return strings.Join(out, "; ")
 }
-
-// unbroken stands for a blank at which a hint isn't folded.
-const unbroken = "\u00a0"
 
 // inWords says, behind a form, what the codes in it mean.
 func (f *Form) inWords(opt TextOptions) []string {

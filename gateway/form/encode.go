@@ -78,7 +78,7 @@ func (o TextOptions) line(a address, value string, must bool) string {
 	if must {
 		label = "* " + label
 	}
-	box := a.String() + ": [" + value + "]"
+	box := a.String() + ":" + unbroken + "[" + value + "]"
 	whole := strings.TrimSpace(label + " " + box)
 	if indent+utf8.RuneCountInString(whole) >= shortLine && indent+utf8.RuneCountInString(box) < shortLine {
 		return foldLine(label) + "\n" + foldLine(box)
@@ -101,11 +101,18 @@ func (f *Form) textValue(a address) string {
 	return escape(text)
 }
 
-var locodeShape = regexp.MustCompile(`^[A-Z]{2}[A-Z2-9]{3}$`)
+var (
+	locodeShape = regexp.MustCompile(`^[A-Z]{2}[A-Z2-9]{3}$`)
+	shownPlace  = regexp.MustCompile(`^[A-Z]{2} [A-Z2-9]{3}$`)
+)
 
 // stripped is what a reader takes from the start of a line, so that no folded
 // line may begin with it.
 var stripped = regexp.MustCompile(`^(?:[>|¦]|[-*+•·‣⁃▪●○◦◆■□–—−§](?:\s|$)|o$|\(?(?:[0-9]{1,3}|[a-z])[.)]$|[.-]|From$)`)
+
+// unbroken stands for a blank at which a line isn't folded; no value in normal
+// form has one.
+const unbroken = "\u00a0"
 
 // foldLine breaks a line at blanks, never so that the reader or a mail program
 // would take the next line's beginning for something else: such words stay
@@ -114,6 +121,7 @@ func foldLine(line string) string {
 	var b strings.Builder
 	width := 1
 	for i, chunk := range chunks(line) {
+		chunk = strings.ReplaceAll(chunk, unbroken, " ")
 		long := utf8.RuneCountInString(chunk)
 		if i > 0 && width+1+long > foldAt {
 			b.WriteString("\n   ")

@@ -9,20 +9,19 @@ import (
 	"golang.org/x/text/width"
 )
 
-var (
-	spaces   = regexp.MustCompile(`[\s\p{Z}]+`)
-	newlines = regexp.MustCompile(`[ \t]*\n\s*`)
-)
+var newlines = regexp.MustCompile(`[ \t]*\n\s*`)
 
 // tidy brings any value into the shape that survives the text encoding: a line
 // break becomes the paragraph mark.
 func tidy(v string) string {
 	if !asciiLine(v) {
 		v = lineEnds(strings.ToValidUTF8(v, "\ufffd"))
-		v = newlines.ReplaceAllString(strings.Trim(v, "\n\t "), " // ")
+		if strings.Contains(v, "\n") {
+			v = newlines.ReplaceAllString(strings.Trim(v, "\n\t "), " // ")
+		}
 		v = foldText(v)
 	}
-	return strings.TrimSpace(spaces.ReplaceAllString(v, " "))
+	return strings.Join(strings.Fields(v), " ")
 }
 
 // lineEnds writes every kind of line end as a line feed.

@@ -3,6 +3,7 @@ package form
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -23,6 +24,19 @@ func judgeDecimal(c *checker, a address, _ BoxInfo, v string) {
 	case !decShape.MatchString(v):
 		c.fail("number", 14, a.String(), map[string]string{"value": c.shown(a, v)})
 	}
+}
+
+// Unclear names the numbers of a text form that have two readings, which would
+// become one by being written as JSON.
+func Unclear(f *Form) (problems []Problem) {
+	c := &checker{sent: f, f: f.Normal()}
+	for _, addr := range c.f.Addresses() {
+		a, _ := parseAddress(addr)
+		if b, _ := a.box(); b.Type == "dec" {
+			judgeDecimal(c, a, b, c.f.Get(addr))
+		}
+	}
+	return slices.DeleteFunc(c.problems, func(p Problem) bool { return p.Key != "ambiguous" })
 }
 
 func judgeInteger(c *checker, a address, _ BoxInfo, v string) {

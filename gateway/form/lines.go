@@ -26,8 +26,9 @@ var (
 // meaning but for the depth at which a line was quoted.
 type stream struct {
 	text   string
-	starts []int // of each line, in text
-	depths []int // of each line: how many quote marks it had
+	starts []int    // of each line, in text
+	depths []int    // of each line: how many quote marks it had
+	marks  []string // of each line: what was taken off it, "" for nothing
 }
 
 // join is rules 1 and 2 of the reader: every kind of sign made plain, quote marks
@@ -39,7 +40,13 @@ func join(text string) stream {
 	var b strings.Builder
 	l := liner{}
 	for line := range strings.SplitSeq(foldText(lineEnds(strings.ToValidUTF8(text, "\ufffd"))), "\n") {
-		depth, rest := l.strip(strings.TrimSpace(line))
+		line = strings.TrimSpace(line)
+		depth, rest := l.strip(line)
+		mark := ""
+		if len(rest) < len(line) {
+			mark = markOf(line)
+		}
+		s.marks = append(s.marks, mark)
 		s.starts = append(s.starts, b.Len())
 		s.depths = append(s.depths, depth)
 		b.WriteString(rest)
@@ -58,6 +65,7 @@ type liner struct {
 
 func (l *liner) strip(line string) (depth int, rest string) {
 	quotes, bullets, taken := len(line), len(line), 0
+	row := strings.HasPrefix(line, "|")
 	if l.open {
 		quotes, bullets = max(l.recent[0], l.recent[1], l.recent[2]), l.bullets
 	}
@@ -75,6 +83,9 @@ func (l *liner) strip(line string) (depth int, rest string) {
 		l.recent = [3]int{depth, l.recent[0], l.recent[1]}
 		l.bullets = taken
 	}
+	if row && depth > 0 {
+		line = strings.TrimRight(strings.TrimSuffix(line, "|"), " \t") // a table's right border
+	}
 	l.open = staysOpen(line, l.open)
 	return depth, line
 }
@@ -88,10 +99,8 @@ func staysOpen(line string, open bool) bool {
 	return opening > closing
 }
 
-// depthAt is the depth of the line that holds a place in the text.
-func (s stream) depthAt(at int) int {
-	return s.depths[sort.SearchInts(s.starts, at+1)-1]
-}
+// lineAt is the line that holds a place in the text.
+func (s stream) lineAt(at int) int { return sort.SearchInts(s.starts, at+1) - 1 }
 
 // box is one code with its brackets, as it stands in the text.
 type box struct {
@@ -104,6 +113,7 @@ type box struct {
 	end    int    // where after begins
 	next   int    // where the next code begins, of whatever form
 	depth  int
+	mark   string // that stood before its line
 }
 
 // boxes lists the boxes in order, at most limit of them. A code glued to a word
@@ -119,7 +129,8 @@ func (s stream) boxes(limit int) []box {
 			row = s.text[m[4]:m[5]]
 		}
 		a, ok := parseAddress(codeOf(s.text[m[2]:m[3]]) + row)
-		out = append(out, box{addr: a, known: ok, at: m[2], end: m[1], depth: s.depthAt(m[2])})
+		line := s.lineAt(m[2])
+		out = append(out, box{addr: a, known: ok, at: m[2], end: m[1], depth: s.depths[line], mark: s.marks[line]})
 	}
 	for i := range out {
 		b := &out[i]

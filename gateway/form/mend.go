@@ -18,6 +18,7 @@ var (
 	joinedBar    = regexp.MustCompile(`(^| )(?:\| ?)+`)
 	joinedBullet = regexp.MustCompile(`(^| )[-*•·] `)
 	joinedNumber = regexp.MustCompile(`(^| )[0-9]{1,3}[.)] `)
+	escaped      = regexp.MustCompile(`\\$`)
 	mailLink     = regexp.MustCompile(`\s?<(?:mailto|https?):[^<>\s]*>`)
 )
 
@@ -35,6 +36,7 @@ var spelling = []func(string) string{
 var structure = []func(string) string{
 	func(s string) string { return s },
 	func(s string) string { return mailLink.ReplaceAllString(s, "") },
+	func(s string) string { return escaped.ReplaceAllString(s, "") },
 	func(s string) string { return joinedQuote.ReplaceAllString(s, "$1") },
 	func(s string) string { return joinedBar.ReplaceAllString(s, "$1") },
 	func(s string) string { return joinedBullet.ReplaceAllString(s, "$1") },

@@ -86,6 +86,17 @@ func fill(sentence string, args map[string]string) string {
 	return placeholder.ReplaceAllStringFunc(sentence, func(name string) string { return args[strings.Trim(name, "{}")] })
 }
 
+// NoForm says that a text holds no box at all.
+func NoForm() Problem { return newProblem("no-box", 18, Error, "", nil) }
+
+// GuessedCharset warns that ToUTF8 had to guess.
+func GuessedCharset(charset string) Problem {
+	return newProblem("charset", 14, Warning, "", map[string]string{"value": charset})
+}
+
+// CheckValueProblem warns of a form that Changed.
+func CheckValueProblem() Problem { return newProblem("changed", 14, Warning, "A24", nil) }
+
 // Say is the message as people read it, words first and codes last: "Quantity
 // (box C4) is empty. … (error 13 C4)".
 func (p Problem) Say(lang string) string {

@@ -87,21 +87,23 @@ func (r *reader) answers(other *reader) bool {
 }
 
 // others names what else stands in the mail and wasn't read: forms beside the
-// chosen one, boxes outside its marks. The same form twice, the request that it
-// answers and what is quoted deeper are no news.
+// chosen one, boxes outside its marks. The same form twice, a blank one, the
+// request that it answers and what is quoted deeper are no news.
 func others(read []*reader, chosen *reader) (problems []Problem) {
 	mine := chosen.f.Normal()
 	for _, r := range read {
 		f := r.f.Normal()
+		more := slices.DeleteFunc(f.Addresses(), func(a string) bool { return slices.Equal(f.All(a), mine.All(a)) })
+		blankForm := !r.isFilled() && mine.Get("A1") != ""
 		switch {
-		case r == chosen || !r.isFilled() || f.Equal(mine) || chosen.answers(r):
-		case f.Get("A1") != "" && chosen.f.Get("A1") == "":
+		case r == chosen || len(more) == 0 || chosen.answers(r):
+		case f.Get("A1") != "" && mine.Get("A1") == "":
 			problems = append(problems, newProblem("in-parts", 18, Error, "A1", nil))
-		case r.depth > chosen.depth:
+		case r.depth > chosen.depth || blankForm && f.Get("A1") != "":
 		case f.Get("A1") != "":
 			problems = append(problems, newProblem("several-forms", 18, Error, "", map[string]string{"value": f.Get("A4")}))
 		default:
-			problems = append(problems, newProblem("beside-form", 18, Warning, "", map[string]string{"list": strings.Join(f.Addresses(), " ")}))
+			problems = append(problems, newProblem("beside-form", 18, Warning, "", map[string]string{"list": strings.Join(more, " ")}))
 		}
 	}
 	return problems
@@ -114,11 +116,12 @@ type reader struct {
 	clash    map[string]bool
 	lost     map[string]bool
 	outside  map[string]string // text that stands where no bracket is, by box
+	marks    marks
 	problems []Problem
 }
 
 func readBoxes(c candidate) *reader {
-	r := &reader{f: &Form{boxes: map[string][]string{}}, depth: c.depth, clash: map[string]bool{}, lost: map[string]bool{}, outside: map[string]string{}}
+	r := &reader{f: &Form{boxes: map[string][]string{}}, depth: c.depth, clash: map[string]bool{}, lost: map[string]bool{}, outside: map[string]string{}, marks: marks{lines: map[string]int{}, joined: map[string]int{}}}
 	r.bare(c.head, c.boxes[0])
 	for i, b := range c.boxes {
 		if !b.known {
@@ -133,6 +136,7 @@ func readBoxes(c candidate) *reader {
 			continue
 		}
 		r.box(b.addr, b.inside)
+		r.marks.note(b)
 		switch {
 		case i+1 < len(c.boxes) && c.boxes[i+1].at == b.next:
 			r.between(b, c.boxes[i+1])
@@ -167,6 +171,9 @@ func (r *reader) box(a address, inside string) {
 		return
 	}
 	b, _ := a.box()
+	if b.Type == "locode" && shownPlace.MatchString(v) {
+		v = v[:2] + v[3:] // as textValue shows it
+	}
 	values := slices.DeleteFunc(apart(b, v), blank)
 	read := normalValues(a, values)
 	had, twice := r.f.boxes[key]
@@ -183,8 +190,11 @@ func (r *reader) box(a address, inside string) {
 
 func (r *reader) finish(more []Problem) (*Form, []Problem) {
 	r.f.remember()
-	if r.f.Changed() {
+	switch {
+	case r.f.Changed():
 		r.mend()
+	case r.f.Get("A24") == "":
+		r.doubt()
 	}
 	return r.f, append(r.problems, more...)
 }

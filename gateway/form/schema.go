@@ -55,7 +55,7 @@ func schemaDocument() object {
 		"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": schemaID,
 		"title": "Unified form of a joint customs operation", "type": "object", "required": []string{"A1"},
 		"properties": properties, "allOf": rules, "$defs": defs,
-		"patternProperties":    object{`^([ABDFH-Z]|[A-Z]{2})(0|[1-9][0-9]?)(\.([2-9]|[1-9][0-9]))?$`: object{"type": []string{"string", "array"}, "items": object{"type": "string"}}},
+		"patternProperties":    object{`^([ABDFH-Z]|[A-Z]{2})(0|[1-9][0-9]?)(\.([2-9]|[1-9][0-9]))?$`: stringOrStrings()},
 		"additionalProperties": false,
 	}
 }
@@ -74,11 +74,16 @@ func groupBoxes(group string) []BoxInfo {
 	return slices.DeleteFunc(Boxes(), func(b BoxInfo) bool { return address{b.Code, 1}.group() != group })
 }
 
+// stringOrStrings is what an unknown box may hold.
+func stringOrStrings() object {
+	return object{"type": []string{"string", "array"}, "items": object{"type": "string"}}
+}
+
 func rowSchema(group string, properties object) object {
 	properties["#"] = object{"type": "integer", "minimum": 1, "maximum": maxRows}
 	properties["-"] = object{"const": true}
 	return object{"type": "object", "properties": properties, "additionalProperties": false,
-		"patternProperties": object{"^" + group + "[1-9][0-9]?$": object{"type": "string"}}}
+		"patternProperties": object{"^" + group + "[1-9][0-9]?$": stringOrStrings()}}
 }
 
 // boxSchema describes one box. A repeatable one is an array of strings, also

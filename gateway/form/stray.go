@@ -41,6 +41,10 @@ func (r *reader) behind(b box, ended bool) {
 	if ended && r.bare(text, box{}) {
 		return
 	}
+	if ended && strings.Contains(text, "[") {
+		r.problem("no-code", 18, Error, b.addr, nil)
+		return
+	}
 	if r.empty(b) && (leadingDigits.MatchString(text) || ended && wordy(text)) {
 		r.stray(b.addr, text)
 	}

@@ -113,8 +113,8 @@ func TestTextRoundTripIsTheIdentity(t *testing.T) {
 // same words.
 func withoutMarks(s string) string {
 	s = strings.Replace(s, begin, "", 1)
-	at := strings.LastIndex(s, end)
-	return s[:at] + s[at+len(end):]
+	at := max(strings.LastIndex(s, end), 0)
+	return s[:at] + strings.TrimPrefix(s[at:], end)
 }
 
 func eachLine(s, prefix string) string {
