@@ -39,10 +39,10 @@ func (f *Form) Text(opt TextOptions) string {
 	n := f.Normal()
 	n.Set("A24")
 	check := n.CheckValue()
-	lines := []string{begin, foldLine(sentence("write-inside", opt.Lang))}
+	lines := append([]string{begin}, shortLines(sentence("write-inside", opt.Lang))...)
 	must := mustOf(n.Type(), opt.Profile)
 	if opt.Blank {
-		lines = append(lines, foldLine(sentence("hint-must", opt.Lang)))
+		lines = append(lines, shortLines(sentence("hint-must", opt.Lang))...)
 	}
 	boxes := n.textBoxes(opt)
 	for _, addr := range boxes {
@@ -51,7 +51,7 @@ func (f *Form) Text(opt TextOptions) string {
 		if opt.withholds(addr) && value != "" {
 			value = withheld
 		}
-		lines = append(lines, opt.line(a, value, opt.Blank && slices.Contains(must, a.code)))
+		lines = append(lines, opt.line(a, value, opt.Blank && a.row == 1 && slices.Contains(must, a.code)))
 	}
 	if !opt.Blank && !slices.ContainsFunc(n.Addresses(), opt.withholds) {
 		lines = append(lines, opt.line(address{"A24", 1}, check, false))
@@ -131,6 +131,18 @@ func foldLine(line string) string {
 		width += 1 + long
 	}
 	return " " + b.String()
+}
+
+// shortLines breaks our own words so that no mail program joins or breaks them.
+func shortLines(words string) (lines []string) {
+	line := ""
+	for _, w := range strings.Fields(words) {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(w) >= shortLine {
+			lines, line = append(lines, line), ""
+		}
+		line = strings.TrimSpace(line + " " + w)
+	}
+	return append(lines, line)
 }
 
 // chunks are the words of a line, each with the words behind it that can't

@@ -113,7 +113,7 @@ func normalValue(b BoxInfo, v string) string {
 	return v
 }
 
-// example is a value of a box, as messages show it.
+// example is a value of a box, as messages show it; "" where any words will do.
 func (b BoxInfo) example() string {
 	switch k := kindOf(b.Type); {
 	case b.Example != "":
@@ -123,5 +123,5 @@ func (b BoxInfo) example() string {
 	case b.List != "":
 		return Codes(b.List)[0].Code
 	}
-	return "..."
+	return ""
 }

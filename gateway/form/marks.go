@@ -66,10 +66,13 @@ func (m *marks) suspects() (out []string) {
 // surely are such: people don't begin lines with them. Bullets and numbers stay.
 func (r *reader) doubt() {
 	suspects := r.marks.suspects()
+	joined := r.marks.joined[">"] > 1 || r.marks.joined["|"] > 1
+	quoted := r.marks.lines[">"] > 0 || r.marks.lines["|"] > 0
 	for _, key := range r.f.Addresses() {
 		values := r.f.boxes[key]
-		sure := slices.Contains(r.marks.inside, key) || r.marks.joined[">"] > 1 || r.marks.joined["|"] > 1
-		doubtful := slices.Contains(r.marks.inside, key) || slices.ContainsFunc(suspects, func(kind string) bool {
+		began := slices.Contains(r.marks.inside, key)
+		sure := joined || began && !quoted
+		doubtful := began || slices.ContainsFunc(suspects, func(kind string) bool {
 			return slices.ContainsFunc(values, func(v string) bool { return holdsMark(v, kind) })
 		})
 		if !doubtful {

@@ -56,6 +56,18 @@ func (r *reader) mend() {
 	}
 }
 
+// unlinked takes off an address that a program repeated as a link behind itself.
+func unlinked(v string) string {
+	return mailLink.ReplaceAllStringFunc(v, func(link string) string {
+		address := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(link), "<mailto:"), ">")
+		before, _, _ := strings.Cut(v, link)
+		if strings.HasSuffix(before, address) {
+			return ""
+		}
+		return link
+	})
+}
+
 // mapped changes every value.
 func (f *Form) mapped(change func(string) string) *Form {
 	g := f.Clone()

@@ -71,6 +71,8 @@ func (c *checker) miss(a address, s Severity) {
 	b, _ := a.box()
 	key := "missing-text"
 	switch {
+	case b.example() == "":
+		key = "nak-13" // words say themselves
 	case b.Type == "dec" || b.Type == "int":
 		key = "missing-number"
 	case b.Type == "date" || b.Type == "dt":

@@ -122,7 +122,9 @@ type reader struct {
 
 func readBoxes(c candidate) *reader {
 	r := &reader{f: &Form{boxes: map[string][]string{}}, depth: c.depth, clash: map[string]bool{}, lost: map[string]bool{}, outside: map[string]string{}, marks: marks{lines: map[string]int{}, joined: map[string]int{}}}
-	r.bare(c.head, c.boxes[0])
+	if !r.bare(c.head, c.boxes[0]) {
+		r.nameless(c.boxes[0], links.ReplaceAllString(c.head, ""))
+	}
 	for i, b := range c.boxes {
 		if !b.known {
 			continue
@@ -178,8 +180,8 @@ func (r *reader) box(a address, inside string) {
 	read := normalValues(a, values)
 	had, twice := r.f.boxes[key]
 	switch {
-	case len(read) == 0:
-	case twice && !slices.Equal(normalValues(a, had), read):
+	case len(read) == 0 || twice && slices.Equal(normalValues(a, had), read):
+	case twice:
 		r.clash[key] = true
 		delete(r.f.boxes, key)
 		r.problem("twice", 14, Error, a, nil)
@@ -194,6 +196,7 @@ func (r *reader) finish(more []Problem) (*Form, []Problem) {
 	case r.f.Changed():
 		r.mend()
 	case r.f.Get("A24") == "":
+		r.f = r.f.mapped(unlinked)
 		r.doubt()
 	}
 	return r.f, append(r.problems, more...)

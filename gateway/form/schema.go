@@ -97,7 +97,10 @@ func boxSchema(b BoxInfo) object {
 	if b.Many {
 		s = object{"type": "array", "items": s, "maxItems": limit}
 	}
-	s = object{"anyOf": []any{object{"const": remove}, s}, "title": Label(b.Code, "en"), "examples": []string{b.example()}}
+	s = object{"anyOf": []any{object{"const": remove}, s}, "title": Label(b.Code, "en")}
+	if example := b.example(); example != "" {
+		s["examples"] = []string{example}
+	}
 	if comment := flagged(b); comment != "" {
 		s["$comment"] = comment
 	}

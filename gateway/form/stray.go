@@ -20,14 +20,18 @@ var bareCode = regexp.MustCompile(`(?:^|[^\pL\pN.])([A-Za-z` + lookAlikes + `]{1
 // brackets, a bracket too many, a box that lost its brackets.
 func (r *reader) between(b, next box) {
 	text := r.brackets(b, clip(b.after, maxStray))
-	noted := r.bare(text, next)
-	switch {
-	case noted:
-	case strings.Contains(text, "["):
-		r.problem("no-code", 18, Error, b.addr, nil)
-	default:
+	if !r.bare(text, next) && !r.nameless(b, text) {
 		r.beside(b, text, next)
 	}
+}
+
+// nameless names a value in brackets beside a box that has no code.
+func (r *reader) nameless(b box, text string) bool {
+	if !strings.Contains(text, "[") {
+		return false
+	}
+	r.problem("no-code", 18, Error, b.addr, nil)
+	return true
 }
 
 // behind looks at what stands behind the last box: up to the END mark or, where
@@ -38,11 +42,7 @@ func (r *reader) behind(b box, ended bool) {
 		text, _, _ = strings.Cut(text, "\n")
 	}
 	text = r.brackets(b, text)
-	if ended && r.bare(text, box{}) {
-		return
-	}
-	if ended && strings.Contains(text, "[") {
-		r.problem("no-code", 18, Error, b.addr, nil)
+	if ended && (r.bare(text, box{}) || r.nameless(b, text)) {
 		return
 	}
 	if r.empty(b) && (leadingDigits.MatchString(text) || ended && wordy(text)) {
