@@ -9,20 +9,13 @@ type Change struct {
 
 // String gives "E3: was AB1234, now AB1243".
 func (c Change) String() string {
-	return c.Box + ": was " + orEmpty(c.Was, "en") + ", now " + orEmpty(c.Now, "en")
-}
-
-// In says the change to who received the original, in a language: "CORRECTED,
-// E3: was AB1234, now AB1243".
-func (c Change) In(lang string) string {
-	return fill(sentence("corrected", lang), map[string]string{"box": c.Box, "first": orEmpty(c.Was, lang), "second": orEmpty(c.Now, lang)})
-}
-
-func orEmpty(v, lang string) string {
-	if v == "" {
-		return sentence("empty", lang)
+	say := func(v string) string {
+		if v == "" {
+			return "(empty)"
+		}
+		return v
 	}
-	return v
+	return c.Box + ": was " + say(c.Was) + ", now " + say(c.Now)
 }
 
 // ownBoxes are the boxes of a correction that speak of the correction itself.

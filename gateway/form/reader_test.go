@@ -178,3 +178,20 @@ func FuzzParseJSON(f *testing.F) {
 		got.ContentHash()
 	})
 }
+
+// TestReplyIsEnoughWhereItsHistoryConfuses: an answer above an unquoted older form
+// without marks is read alone; a form that only seems to be history is read whole.
+func TestReplyIsEnoughWhereItsHistoryConfuses(t *testing.T) {
+	answer, older := "A1: [ANS] A5: [OCU-GW-2027-000001] H1: [here]\n", "A1: [REQ] A4: [OCU-GW-2027-000001] H1: [where?]\n"
+	f, problems := ParseReply(answer+older, answer)
+	if f.Type() != "ANS" || f.Get("H1") != "here" || len(problems) > 0 {
+		t.Errorf("%s, %v", f.JSON(), problems)
+	}
+	wrapped := "> A1: [ANS] A5: [OCU-GW-2027-000001]\nB5: [Riga]\n> H1: [here]\n"
+	if f, problems = ParseReply(wrapped, "B5: [Riga]"); string(f.JSON()) != `{"A1":"ANS","A5":["OCU-GW-2027-000001"],"B5":"Riga","H1":"here"}` || len(problems) > 0 {
+		t.Errorf("%s, %v", f.JSON(), problems)
+	}
+	if f, problems = ParseReply(answer+older, older); f.Type() != "REQ" {
+		t.Errorf("%s, %v", f.JSON(), problems)
+	}
+}
