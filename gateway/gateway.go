@@ -25,6 +25,7 @@ type Options struct {
 	Address  string                    // its mail address
 	Keys     []*openpgp.SecretKey      // the first signs, all open
 	Store    Store
+	Clock    Clock // nil: nothing is started by time
 	Reads    Reads
 	Ring     Keyring
 	Mail     Sender // nil where there is none

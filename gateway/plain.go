@@ -84,14 +84,15 @@ func (h *handling) nominalInClear() (func(Ledger) (*Decision, error), error) {
 // templateEvery is how often one address gets the template.
 const templateEvery = time.Hour
 
-// template answers a mail that can't be opened, to a registered address with
-// aligned DMARC only, once per address and hour, by fixed words.
+// template answers a mail that can't be opened, in the clear and by fixed words,
+// to a registered address with aligned DMARC alone, once per address and hour.
+// Our certificate goes along: most of these were encrypted to an old one.
 func (h *handling) template(d *Decision) (func(Ledger) (*Decision, error), error) {
 	if !h.m.undecryptable() || !h.m.Reading.Aligned(h.g.opt.AuthServ) {
 		return always(d), nil
 	}
 	h.op, h.sender = h.reg.placeAddress(h.m.From, "")
-	if h.sender == nil || len(h.sender.Channels) == 0 {
+	if h.sender == nil {
 		return always(d), nil
 	}
 	d.Operation = h.op.Code
@@ -101,7 +102,9 @@ func (h *handling) template(d *Decision) (func(Ledger) (*Decision, error), error
 		if err != nil || told {
 			return &d, err
 		}
-		w := words{kind: "NAK", facts: map[string]string{factSay: "undecryptable"}, problems: []form.Problem{form.NewProblem(64, form.Error, "", nil)}}
+		w := words{kind: "NAK", facts: map[string]string{factSay: "undecryptable", factAddress: h.m.From},
+			problems:    []form.Problem{form.NewProblem(64, form.Error, "", nil)},
+			attachments: []Attachment{{Name: "certificate.asc", Type: "application/pgp-keys", Content: h.g.key().Certificate().Armored()}}}
 		return &d, h.answer(l, &d, w)
 	}, nil
 }

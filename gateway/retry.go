@@ -135,12 +135,8 @@ func (g *Gateway) tellSender(ctx context.Context, l Ledger, out *Decision, d Del
 	if sender == nil || len(sender.Channels) == 0 || f.Sender == g.opt.Code {
 		return nil
 	}
-	phone := ""
-	if to := op.Participant(d.Participant); to != nil {
-		phone = to.Duty.Phone
-	}
 	w := words{kind: "ACK", about: f.Reference, number: f.Number, facts: map[string]string{factSay: "status", factRecipient: string(d.Participant),
-		factState: string(state), factReason: reason, factPhone: phone}}
+		factState: string(state), factReason: reason, factPhone: phoneOf(op, d.Participant)}}
 	n, err := g.speak(l, op, f.Sender, Notice, w, now)
 	if err != nil {
 		return err

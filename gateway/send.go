@@ -24,6 +24,9 @@ const (
 func (g *Gateway) Run(ctx context.Context, wake <-chan struct{}) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	if g.opt.Clock != nil {
+		wg.Go(func() { g.runClock(ctx) })
+	}
 	slots := make(chan struct{}, g.opt.Limits.Workers)
 	poll := time.NewTicker(pollEvery)
 	defer poll.Stop()
@@ -173,24 +176,20 @@ func (g *Gateway) render(ctx context.Context, op *operation.Operation, d Deliver
 	if op == nil {
 		return nil, &Error{Kind: Refused, Public: "closed", Err: fmt.Errorf("operation %s is not in force", d.Operation)}
 	}
-	p := op.Participant(d.Participant)
-	if d.Participant == g.opt.Code {
-		p = g.desk(op)
-	}
-	if p == nil || d.ChannelAt >= len(p.Channels) || p.Channels[d.ChannelAt].Kind != d.Channel {
-		return nil, &Error{Kind: Refused, Public: "no-channel", Err: fmt.Errorf("%s has no such channel any more", d.Participant)}
-	}
-	ch := p.Channels[d.ChannelAt]
 	f, err := g.opt.Reads.Form(ctx, d.Form)
 	if err != nil {
 		return nil, fmt.Errorf("read form: %w", err)
+	}
+	p, ch := g.way(op, f, d)
+	if p == nil || ch.Kind != d.Channel {
+		return nil, &Error{Kind: Refused, Public: "no-channel", Err: fmt.Errorf("%s has no such channel any more", d.Participant)}
 	}
 	ruling := rule(op, f, p, ch, g.opt.Now())
 	out := &Outbound{Delivery: d.ID, Form: d.Form, Operation: d.Operation, Participant: d.Participant, Number: f.Number, Reference: f.Reference, Channel: ch,
 		Urgent: f.Role == Original && f.Priority == Urgent, Exercise: f.Mode == "EXER" || f.Mode == "TEST",
 		Automated: f.Role != Original, InReplyTo: f.Content.Facts[factReplyTo]}
 	if f.Role == Notice && ch.Kind == operation.WebSocket {
-		out.Status = statusOf(f)
+		out.Status = statusOf(f, p.Lang())
 		return out, nil
 	}
 	switch ruling.View {
@@ -201,12 +200,34 @@ func (g *Gateway) render(ctx context.Context, op *operation.Operation, d Deliver
 		}
 	case Redacted:
 		out.Plain = g.text(op, f, p.Lang(), withheldBox(f.Content.Boxes, profile(op)))
+		if f.Role != Original { // a participant's attachments never go in the clear; ours may
+			out.Files = f.Content.Attachments
+		}
 	case Notified:
 		out.Plain = g.notice(f, p.Lang())
 	default:
 		err = &Error{Kind: Refused, Code: ruling.Code, Public: ruling.Reason, Err: fmt.Errorf("withheld by policy: %s", ruling.Reason)}
 	}
 	return out, err
+}
+
+// way is to whom and over which of the channels of today a delivery goes: that
+// of its index or, for an answer in the clear, the registered address.
+func (g *Gateway) way(op *operation.Operation, f *Form, d Delivery) (*operation.Participant, operation.Channel) {
+	p := op.Participant(d.Participant)
+	if d.Participant == g.opt.Code {
+		p = g.desk(op)
+	}
+	address := f.Content.Facts[factAddress]
+	switch {
+	case p == nil, address != "" && !p.Owns(address):
+		return nil, operation.Channel{}
+	case address != "":
+		return p, operation.Channel{Kind: operation.Mail, Address: address}
+	case d.ChannelAt < len(p.Channels):
+		return p, p.Channels[d.ChannelAt]
+	}
+	return p, operation.Channel{}
 }
 
 // notice says that a form waits, and nothing of it.
@@ -222,11 +243,15 @@ func (g *Gateway) notice(f *Form, lang string) string {
 	return text
 }
 
-// statusOf reads a status notice back from its facts.
-func statusOf(f *Form) *Status {
+// statusOf reads a status notice back from its facts; the reason is in words of
+// the recipient's language.
+func statusOf(f *Form, lang string) *Status {
 	facts := f.Content.Facts
-	return &Status{Reference: f.Content.Boxes.Get("A5"), Recipient: operation.ParticipantCode(facts[factRecipient]), State: State(facts[factState]),
-		Reason: facts[factReason], Phone: facts[factPhone]}
+	s := &Status{Reference: f.Content.Boxes.Get("A5"), Recipient: operation.ParticipantCode(facts[factRecipient]), State: State(facts[factState]), Phone: facts[factPhone]}
+	if facts[factReason] != "" {
+		s.Reason = sayer(lang)("reason-" + facts[factReason])
+	}
+	return s
 }
 
 // desk is the coordination unit as a recipient: its channels are the desk's.

@@ -105,7 +105,7 @@ func newNode(s *setup, st *store.Store, rec record) (*node, error) {
 	n := &node{s: s, store: st, ring: ring(st)}
 	code := operation.ParticipantCode(s.config.Gateway.Code)
 	var err error
-	opt := gateway.Options{Code: code, Address: s.config.Gateway.Address, Keys: s.keys, Store: rec, Reads: st, Ring: n.ring,
+	opt := gateway.Options{Code: code, Address: s.config.Gateway.Address, Keys: s.keys, Store: rec, Clock: st, Reads: st, Ring: n.ring,
 		AuthServ: s.config.Mail.AuthservID, Log: s.opt.Log, Phone: s.config.Gateway.Phone}
 	if n.mail, err = newMail(s, st); err != nil {
 		return nil, err

@@ -65,6 +65,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Record) {
 		{"OperationsChangeVersionAndClose", operations},
 		{"ErasingDestroysContentAlone", erasing},
 		{"DueRowsAreClaimedLikeDeliveries", dueRows},
+		{"ConfirmationRousesTheWatchOfAnUrgentForm", rousing},
 		{"ALeaseHasOneHolder", leases},
 		{"MailPositionIsKept", mailPosition},
 		{"TheAuditLogVerifies", auditVerifies},
