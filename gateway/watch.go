@@ -58,10 +58,10 @@ func (g *Gateway) doDue(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// asksConfirmation reports whether a delivery waits for one: over the WebSocket
+// AsksConfirmation reports whether a delivery waits for a confirmation: over the WebSocket
 // an agent's, else a person's where the form asks for it. Other mail is settled
 // by time.
-func asksConfirmation(d Delivery) bool {
+func AsksConfirmation(d Delivery) bool {
 	return d.Channel == operation.WebSocket || d.Channel != "" && asksPerson(d.Role, d.Priority, d.Type)
 }
 
@@ -152,7 +152,7 @@ func (g *Gateway) judgeWatch(l Ledger, op *operation.Operation, f *Form, ds []De
 func byConfirmation(ds []Delivery) (open, confirmed, lost []Delivery) {
 	for _, d := range ds {
 		switch {
-		case !asksConfirmation(d):
+		case !AsksConfirmation(d):
 		case d.State == Withheld, d.State == Failed:
 			lost = append(lost, d)
 		case d.State.Rank() >= ConfirmedBySystem.Rank():
@@ -182,7 +182,7 @@ func (g *Gateway) digest(ctx context.Context, due Due) func(Ledger) (*Decision, 
 			if err != nil {
 				return nil, time.Time{}, err
 			}
-			open = append(open, slices.DeleteFunc(ds, func(d Delivery) bool { return !asksConfirmation(d) })...)
+			open = append(open, slices.DeleteFunc(ds, func(d Delivery) bool { return !AsksConfirmation(d) })...)
 		}
 		if len(open) == 0 {
 			return nil, next, nil

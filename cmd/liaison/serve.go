@@ -40,7 +40,7 @@ func (c serveCmd) Run(a *app) error {
 		return fmt.Errorf("open the store: %w", err)
 	}
 	defer st.Close()
-	if err := applyChanged(a, s, st); err != nil {
+	if err := applyChanged(a, s, st, jsonFlag{}); err != nil {
 		return err
 	}
 	n, err := newNode(s, st, st)
@@ -68,12 +68,12 @@ type node struct {
 }
 
 // newMail makes the mail channel, nil where none is set up.
-func newMail(s *setup, st *store.Store) (*mail.Adapter, error) {
+func newMail(s *setup, positions mail.Positions) (*mail.Adapter, error) {
 	c := s.config.Mail
 	if c.IMAP.URL == "" && c.SMTP.URL == "" && c.LMTP.Listen == "" {
 		return nil, nil
 	}
-	opt := mail.Options{Address: s.config.Gateway.Address, LMTP: c.LMTP.Listen, Positions: st, Log: s.opt.Log}
+	opt := mail.Options{Address: s.config.Gateway.Address, LMTP: c.LMTP.Listen, Positions: positions, MaxSize: s.config.Limits.Message, Log: s.opt.Log}
 	for _, server := range []struct {
 		config configs.Server
 		into   **mail.Server
@@ -106,7 +106,8 @@ func newNode(s *setup, st *store.Store, rec record) (*node, error) {
 	code := operation.ParticipantCode(s.config.Gateway.Code)
 	var err error
 	opt := gateway.Options{Code: code, Address: s.config.Gateway.Address, Keys: s.keys, Store: rec, Clock: st, Reads: st, Ring: n.ring,
-		AuthServ: s.config.Mail.AuthservID, Log: s.opt.Log, Phone: s.config.Gateway.Phone}
+		AuthServ: s.config.Mail.AuthservID, Log: s.opt.Log, Phone: s.config.Gateway.Phone,
+		Limits: gateway.Limits{Message: s.config.Limits.Message}}
 	if n.mail, err = newMail(s, st); err != nil {
 		return nil, err
 	}

@@ -20,13 +20,15 @@ type dialect struct {
 	skipLocked string // ends the subselect of a claim of table alias d
 	forUpdate  string // ends a select whose rows the transaction changes
 	clock      string // the database's clock in Unix milliseconds; "" means ours
+	serialize  string // waits for other transactions of the same name, $1; "" where one writer does
 }
 
 var (
 	sqlite   = dialect{driver: "sqlite", goose: goose.DialectSQLite3, migrations: "migrations/sqlite"}
 	postgres = dialect{driver: "pgx", goose: goose.DialectPostgres, migrations: "migrations/postgres",
 		skipLocked: " FOR UPDATE OF d SKIP LOCKED", forUpdate: " FOR UPDATE",
-		clock: "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"}
+		serialize: "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+		clock:     "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"}
 )
 
 // parseDSN tells the databases apart; for SQLite it returns the file's path.

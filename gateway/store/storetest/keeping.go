@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,9 +19,15 @@ func keyRecords(t *testing.T, r Record) {
 	s := open(t, r)
 	k := gateway.KeyRecord{Holding: gateway.Holding{Operation: opCode, Participant: latvia, Fingerprint: "0123456789ABCDEF0123456789ABCDEF01234567", State: gateway.KeyProposed},
 		Certificate: []byte{1, 2, 3}, KeyIDs: []uint64{7, 0xFEDCBA9876543210}, Role: "shared", Holder: "functional mailbox", Source: "file", Added: dawn}
-	must(t, "PutKey", s.PutKey(ctx(t), k, entry("certificate proposed", "")))
+	put := func(action string) {
+		t.Helper()
+		must(t, "ChangeKeys", s.ChangeKeys(ctx(t), opCode, latvia, func([]gateway.KeyRecord) (*gateway.KeyRecord, gateway.AuditEntry, error) {
+			return &k, entry(action, ""), nil
+		}))
+	}
+	put("certificate proposed")
 	k.State, k.ConfirmedBy, k.ConfirmedAt, k.How = gateway.KeyConfirmed, "A. Example", dawn.Add(time.Hour), "read back"
-	must(t, "PutKey again", s.PutKey(ctx(t), k, entry("certificate confirmed", "")))
+	put("certificate confirmed")
 	for what, get := range map[string]func() ([]gateway.KeyRecord, error){
 		"Keys(all)":         func() ([]gateway.KeyRecord, error) { return s.Keys(ctx(t), "", "", "") },
 		"Keys(participant)": func() ([]gateway.KeyRecord, error) { return s.Keys(ctx(t), opCode, latvia, "") },
@@ -35,6 +43,35 @@ func keyRecords(t *testing.T, r Record) {
 	}
 	if rows, err := s.ShowAudit(ctx(t), store.AuditFilter{Operation: opCode}); err != nil || len(rows) != 2 {
 		t.Errorf("ShowAudit = %d, %v; want an entry for each change", len(rows), err)
+	}
+}
+
+// keyChanges: who changes a participant's certificates sees what others did.
+func keyChanges(t *testing.T, r Record) {
+	s := open(t, r)
+	const writers = 8
+	var wg sync.WaitGroup
+	for i := range writers {
+		wg.Go(func() {
+			err := s.ChangeKeys(ctx(t), opCode, latvia, func(list []gateway.KeyRecord) (*gateway.KeyRecord, gateway.AuditEntry, error) {
+				k := gateway.KeyRecord{Holding: gateway.Holding{Operation: opCode, Participant: latvia, Fingerprint: openpgp.Fingerprint(fmt.Sprintf("%040d", i)), State: gateway.KeyProposed},
+					Certificate: []byte{1}, Role: "shared", Added: dawn, How: fmt.Sprint(len(list))}
+				return &k, entry("certificate proposed", ""), nil
+			})
+			if err != nil {
+				t.Errorf("ChangeKeys: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	list, err := s.Keys(ctx(t), opCode, latvia, "")
+	must(t, "Keys", err)
+	saw := map[string]bool{}
+	for _, k := range list {
+		saw[k.How] = true
+	}
+	if len(saw) != writers {
+		t.Errorf("%d writers saw %d different lists; want one after the other", writers, len(saw))
 	}
 }
 

@@ -62,6 +62,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Record) {
 		{"ANewerSessionReplacesTheOlder", sessionReplaced},
 		{"AcknowledgeSettlesOnce", acknowledgeOnce},
 		{"KeysAreFoundByIDAndParticipant", keyRecords},
+		{"ChangesOfCertificatesAreOneAfterTheOther", keyChanges},
 		{"OperationsChangeVersionAndClose", operations},
 		{"ErasingDestroysContentAlone", erasing},
 		{"DueRowsAreClaimedLikeDeliveries", dueRows},
