@@ -61,7 +61,8 @@ type Event struct {
 type Gateway struct {
 	opt Options
 
-	sealed *sealCache
+	sealed *brief[sealKey, *openpgp.Sealed]
+	forms  *brief[FormID, *Form] // shared: nobody changes one
 
 	mu      sync.Mutex // guards version, ops
 	version int64
@@ -94,7 +95,7 @@ func New(opt Options) (*Gateway, error) {
 	if opt.Watch == nil {
 		opt.Watch = func(Event) {}
 	}
-	return &Gateway{opt: opt, sealed: newSealCache()}, nil
+	return &Gateway{opt: opt, sealed: newBrief[sealKey, *openpgp.Sealed](), forms: newBrief[FormID, *Form]()}, nil
 }
 
 // key is the gateway's signing key.

@@ -13,10 +13,12 @@ import (
 // claimDue leases due deliveries. A claim is void when its lease is over or its
 // node is dead. $1 node, $2 epoch, $3 lease clock, $4 dead before, $5 due at,
 // $6…$8 since when the channel must have been tried, by priority, $9 limit,
-// $10 lease until.
+// $10 lease until, $11 lanes to leave alone, "/operation/participant/medium/" each;
+// urgent ones go on all the same.
 const claimDue = `WITH free AS MATERIALIZED (
   SELECT d.id FROM delivery d
   WHERE d.state = 'pending' AND d.dropped = 0 AND d.not_before <= $5
+    AND ($11 = '' OR d.urgency = 0 OR instr($11, '/' || d.operation || '/' || d.participant || '/' || CASE d.channel WHEN 'websocket' THEN 'websocket' ELSE 'mail' END || '/') = 0)
     AND (d.lease_until <= $3 OR NOT (d.owner = $1 AND d.owner_epoch = $2)
       AND NOT EXISTS (SELECT 1 FROM node n WHERE n.name = d.owner AND n.epoch = d.owner_epoch AND n.beat > $4))
     AND (d.channel IN ('pgp-mail','mail')
@@ -33,8 +35,8 @@ WHERE id IN (SELECT id FROM free) RETURNING id`
 
 // Claim implements gateway.Store. now is what is due by; leases go by the
 // store's own clock. A node that couldn't heartbeat gets ErrFenced.
-func (s *Store) Claim(ctx context.Context, limit int, now time.Time) ([]gateway.Delivery, error) {
-	if limit <= 0 {
+func (s *Store) Claim(ctx context.Context, want gateway.Want, now time.Time) ([]gateway.Delivery, error) {
+	if want.Limit <= 0 {
 		return nil, nil
 	}
 	if s.mode != serving {
@@ -58,7 +60,7 @@ func (s *Store) Claim(ctx context.Context, limit int, now time.Time) ([]gateway.
 		if !ours {
 			return gateway.ErrFenced
 		}
-		claimed, err = t.claim(limit, now)
+		claimed, err = t.claim(want, now)
 		return err
 	})
 	if err != nil {
@@ -67,7 +69,7 @@ func (s *Store) Claim(ctx context.Context, limit int, now time.Time) ([]gateway.
 	return claimed, nil
 }
 
-func (t *tx) claim(limit int, now time.Time) ([]gateway.Delivery, error) {
+func (t *tx) claim(want gateway.Want, now time.Time) ([]gateway.Delivery, error) {
 	s := t.s
 	clock, err := t.clock()
 	if err != nil {
@@ -84,8 +86,8 @@ func (t *tx) claim(limit int, now time.Time) ([]gateway.Delivery, error) {
 			return nil, gateway.ErrFenced
 		}
 	}
-	rows, err := t.Query(t.ctx, claimDue+s.d.skipLocked+claimTakes, s.opt.Node, s.epoch, clock, clock-deadAfter.Milliseconds(), millis(now),
-		before(gateway.Urgent), before(gateway.Prior), before(gateway.Routine), int64(limit), clock+leaseFor.Milliseconds())
+	rows, err := t.Query(t.ctx, s.claimQuery, s.opt.Node, s.epoch, clock, clock-deadAfter.Milliseconds(), millis(now),
+		before(gateway.Urgent), before(gateway.Prior), before(gateway.Routine), int64(want.Limit), clock+leaseFor.Milliseconds(), laneList(want.Except))
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +105,15 @@ func (t *tx) claim(limit int, now time.Time) ([]gateway.Delivery, error) {
 	}
 	_ = rows.Close()
 	return t.claimed(ids)
+}
+
+// laneList is how the query has lanes: codes hold no slash.
+func laneList(lanes []gateway.Lane) string {
+	var b strings.Builder
+	for _, l := range lanes {
+		fmt.Fprintf(&b, "/%s/%s/%s/", l.Operation, l.Participant, l.Medium)
+	}
+	return b.String()
 }
 
 // claimed reads what was just leased.

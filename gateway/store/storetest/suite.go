@@ -151,7 +151,7 @@ func accept(t testing.TB, s *store.Store, reference string, deliveries ...gatewa
 
 func claim(t testing.TB, s *store.Store, now time.Time) []gateway.Delivery {
 	t.Helper()
-	ds, err := s.Claim(ctx(t), 64, now)
+	ds, err := s.Claim(ctx(t), gateway.Want{Limit: 64}, now)
 	if err != nil {
 		t.Fatalf("Claim = %v", err)
 	}
