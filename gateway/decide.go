@@ -37,7 +37,8 @@ func (g *Gateway) Accept(ctx context.Context, in *Inbound) (*Receipt, error) {
 	if err != nil {
 		return nil, fmt.Errorf("record inbound: %w", err)
 	}
-	g.opt.Watch(Event{At: in.Received, What: string(receipt.Verdict), Reference: receipt.Reference, Detail: string(in.Medium)})
+	now := g.opt.Now()
+	g.opt.Watch(Event{At: now, What: string(receipt.Verdict), Medium: in.Medium, Reference: receipt.Reference, Took: now.Sub(in.Received)})
 	return receipt, nil
 }
 

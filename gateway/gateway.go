@@ -45,16 +45,21 @@ type Limits struct {
 	Workers int   // deliveries under way at once
 }
 
-// Event is something that happened, without content: for live views.
+// Event is something that happened, without content: for live views and
+// metrics. What says what: of an inbound its verdict, of an attempt the
+// delivery's state after it.
 type Event struct {
 	At          time.Time
-	What        string // "accepted", "held", "rejected", "sent", "failed", "confirmed", …
+	What        string
+	Medium      Medium  // of an inbound; "" for an attempt
+	Outcome     Outcome // of an attempt
 	Operation   operation.Code
 	Participant operation.ParticipantCode
-	Channel     operation.ChannelKind
+	Channel     operation.ChannelKind // of an attempt
 	Reference   string
 	Type        string
 	Detail      string
+	Took        time.Duration // from the inbound's arrival, or the delivery's cause, until now
 }
 
 // Gateway is the flow. It is safe for concurrent use.

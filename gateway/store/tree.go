@@ -49,6 +49,16 @@ func (s *Store) Integrate(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
+// integrateAll takes all that waits now.
+func (s *Store) integrateAll(ctx context.Context) error {
+	for {
+		n, err := s.Integrate(ctx)
+		if err != nil || n < integrateMost {
+			return err
+		}
+	}
+}
+
 type leaf struct {
 	id   string
 	hash tlog.Hash
