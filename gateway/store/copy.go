@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -22,24 +21,21 @@ var (
 // Content stays encrypted as it is, under the same storage key. progress hears
 // of each table when it is done; nothing is there where Copy returns an error.
 func Copy(ctx context.Context, from, to *Store, progress func(table string, rows int64)) error {
-	snapshot, err := from.reads.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: from.d.snapshot})
-	if err != nil {
-		return fmt.Errorf("copy a store: %w", err)
-	}
-	defer func() { _ = snapshot.Rollback() }() // it only read
-	err = to.write(ctx, func(t *tx) error {
-		for _, table := range copied {
-			n, err := t.copyTable(plain{snapshot}, table)
-			if err != nil {
-				return fmt.Errorf("table %s: %w", table, err)
+	err := from.snapshot(ctx, func(source querier) error {
+		return to.write(ctx, func(t *tx) error {
+			for _, table := range copied {
+				n, err := t.copyTable(source, table)
+				if err != nil {
+					return fmt.Errorf("table %s: %w", table, err)
+				}
+				progress(table, n)
 			}
-			progress(table, n)
-		}
-		if to.d.renumber != "" {
-			_, err := t.exec(to.d.renumber)
-			return err
-		}
-		return nil
+			if to.d.renumber != "" {
+				_, err := t.exec(to.d.renumber)
+				return err
+			}
+			return nil
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("copy a store: %w", err)

@@ -223,8 +223,10 @@ func (s *Store) SignHead(ctx context.Context) (Head, error) {
 }
 
 // SignedHeads returns the signed heads, smallest first.
-func (s *Store) SignedHeads(ctx context.Context) ([]Head, error) {
-	rows, err := s.read().Query(ctx, `SELECT text, signature FROM tree_head ORDER BY size, at`)
+func (s *Store) SignedHeads(ctx context.Context) ([]Head, error) { return signedHeads(ctx, s.read()) }
+
+func signedHeads(ctx context.Context, q querier) ([]Head, error) {
+	rows, err := q.Query(ctx, `SELECT text, signature FROM tree_head ORDER BY size, at`)
 	if err != nil {
 		return nil, fmt.Errorf("read signed heads: %w", err)
 	}
