@@ -12,7 +12,7 @@ import (
 // to it).
 var (
 	copied = []string{"data_key", "offer", "inbound", "repeat", "form", "attachment", "delivery", "attempt", "session", "sequence", "counter", "mark",
-		"operation", "operation_state", "certificate", "certificate_key", "due", "mailbox", "audit", "tree_hash", "tree_head"}
+		"operation", "operation_state", "lane", "certificate", "certificate_key", "due", "mailbox", "audit", "tree_hash", "tree_head"}
 	kept = []string{"node", "lease"}
 )
 

@@ -104,12 +104,12 @@ func (s *Store) listenOnce(ctx context.Context) error {
 	if _, err := conn.Exec(ctx, "LISTEN "+channelName); err != nil {
 		return err
 	}
-	signal(s.wake)
 	for {
+		s.due.sweepNow() // which lanes it is about, another node doesn't say
+		signal(s.wake)
 		if _, err := conn.WaitForNotification(ctx); err != nil {
 			return err
 		}
-		signal(s.wake)
 	}
 }
 
