@@ -112,6 +112,7 @@ type Decision struct {
 	Audit     []AuditEntry
 	Answer    FormID // which of Forms answers the inbound
 	Subject   FormID // the form that this inbound became or repeats
+	Due       []Due  // what time starts because of it, unless it is set already
 	Alarm     string // why a person must look at once; "" for none
 }
 

@@ -18,6 +18,8 @@ type words struct {
 	facts    map[string]string
 	problems []form.Problem
 	seen     *form.Form // the form as understood, in a NAK
+	// attachments are the gateway's own: its certificate.
+	attachments []Attachment
 }
 
 // Facts of an answer or notice.
@@ -32,8 +34,11 @@ const (
 	factState     = "state"     // of a status notice
 	factReason    = "reason"    // of a status notice, key
 	factPhone     = "phone"     // of whom wasn't reached
+	factWaiting   = "waiting"   // of a status notice: several deliveries, a line each
 	factReached   = "reached"   // of a correction: whom its original reached
+	factBlank     = "blank"     // type of a blank form to fill in, which goes along
 	factReplyTo   = "reply-to"  // Message-ID of the mail that is answered
+	factAddress   = "address"   // registered address that is answered in the clear, whatever its channels
 )
 
 func ackWords(h *handling, f Form, rulings []recipientRuling) words {
@@ -101,6 +106,9 @@ func (h *handling) answer(l Ledger, d *Decision, w words) error {
 	n := NewForm{Form: f}
 	if h.in.Medium != ByWebSocket {
 		kind, at := h.answerChannel()
+		if w.facts[factAddress] != "" {
+			kind, at = operation.Mail, 0
+		}
 		n.Deliveries = []NewDelivery{{ID: NewDeliveryID(), Participant: h.sender.Code, Channel: kind, ChannelAt: at, Priority: Urgent, State: Pending, NotBefore: h.now}}
 	}
 	d.Forms = append(d.Forms, n)
@@ -152,7 +160,7 @@ func (g *Gateway) speak(l Ledger, op *operation.Operation, to operation.Particip
 	f.Set("A16", "N")
 	return Form{ID: NewFormID(), Operation: op.Code, Role: role, Number: number, Type: w.kind, Reference: reference, Sender: g.opt.Code, State: FormAccepted,
 		Assurance: Signed, Priority: Urgent, Mode: f.Get("A10"), Received: now, Hash: f.ContentHash(),
-		Content: Content{Boxes: f, JSON: f.JSON(), Facts: w.facts, Problems: w.problems}}, nil
+		Content: Content{Boxes: f, JSON: f.JSON(), Facts: w.facts, Problems: w.problems, Attachments: w.attachments}}, nil
 }
 
 // codes lists problem codes: "13 14".

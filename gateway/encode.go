@@ -126,13 +126,7 @@ func (g *Gateway) formText(b *strings.Builder, f *Form, say func(string, ...any)
 		b.WriteString(say("confirm") + "\n\n")
 	}
 	shown := f.Content.Boxes
-	for _, c := range f.Content.Changes {
-		if withhold == nil || !withhold(c.Box) {
-			b.WriteString(c.String() + "\n")
-		} else {
-			b.WriteString("CORRECTED, " + c.Box + ": [*]\n")
-		}
-	}
+	b.WriteString(changed(f, say, withhold))
 	if f.Content.Whole != nil {
 		if whole, _ := form.ParseJSON(f.Content.Whole); whole != nil {
 			shown = whole
@@ -158,9 +152,28 @@ func (g *Gateway) formText(b *strings.Builder, f *Form, say func(string, ...any)
 	b.WriteString(shown.Text(form.TextOptions{Lang: lang, Withhold: withhold}))
 }
 
-// wantsPerson reports whether a delivery asks a person to confirm.
-func wantsPerson(f *Form) bool {
-	return f.Role == Original && (f.Priority == Urgent || slices.Contains([]string{"WRN", "SHF", "PRS"}, f.Type))
+// changed are the first lines of a correction or cancellation: what is to be
+// forgotten.
+func changed(f *Form, say func(string, ...any) string, withhold func(string) bool) string {
+	var b strings.Builder
+	for _, c := range f.Content.Changes {
+		was, now := c.Was, c.Now
+		if withhold != nil && withhold(c.Box) {
+			was, now = "[*]", "[*]"
+		}
+		b.WriteString(say("corrected", c.Box, orEmpty(was), orEmpty(now)) + "\n")
+	}
+	if f.Type == "CAN" {
+		b.WriteString(say("cancelled", f.Content.Boxes.Get("A5")) + "\n")
+	}
+	return b.String()
+}
+
+func orEmpty(value string) string {
+	if value == "" {
+		return "[]"
+	}
+	return value
 }
 
 // answerText says in words what became of a form, words first and codes last.
@@ -179,6 +192,9 @@ func (g *Gateway) answerText(b *strings.Builder, f *Form, say func(string, ...an
 	default:
 		b.WriteString(say("answer-"+facts[factSay], about) + "\n")
 	}
+	if facts[factWaiting] != "" {
+		b.WriteString("\n" + waitingText(facts[factWaiting], say))
+	}
 	if sent := facts[factSent]; sent != "" {
 		b.WriteString(say("goes-to", sent) + "\n")
 	}
@@ -196,6 +212,9 @@ func (g *Gateway) answerText(b *strings.Builder, f *Form, say func(string, ...an
 	}
 	if len(codes) > 0 {
 		b.WriteString(say("codes", strings.Join(codes, ", ")) + "\n")
+	}
+	if blank := facts[factBlank]; blank != "" {
+		b.WriteString("\n" + say("fill-in") + "\n\n" + form.New(blank).Text(form.TextOptions{Lang: lang, Blank: true}))
 	}
 	if seen, _ := form.ParseJSON([]byte(facts[factSeen])); facts[factSeen] != "" && seen != nil {
 		b.WriteString("\n" + say("understood") + "\n\n" + quoted(seen.Text(form.TextOptions{Lang: lang})))

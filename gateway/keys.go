@@ -42,9 +42,9 @@ type Keyring interface {
 // KeyRecord is a certificate in the record.
 type KeyRecord struct {
 	Holding
-	Certificate []byte // binary; public
-	KeyIDs      []uint64
-	Role        string // shared · personal · spare
+	Certificate []byte   // binary; public
+	KeyIDs      []uint64 // by which KeysByID finds it; read by ChangeKeys alone
+	Role        string   // shared · personal · spare
 	Holder      string
 	Source      string // file or person that it came from
 	Added       time.Time
@@ -54,13 +54,15 @@ type KeyRecord struct {
 	Replaces    openpgp.Fingerprint
 }
 
-// KeyRecords is the part of the record that keeps certificates; each writing
-// method writes its audit entry in the same transaction.
+// KeyRecords is the part of the record that keeps certificates.
 type KeyRecords interface {
 	// Keys returns records; empty arguments match all.
 	Keys(ctx context.Context, op operation.Code, p operation.ParticipantCode, fp openpgp.Fingerprint) ([]KeyRecord, error)
 	// KeysByID returns the records that hold a key of this id.
 	KeysByID(ctx context.Context, keyID uint64) ([]KeyRecord, error)
-	// PutKey inserts or replaces the record of (operation, participant, fingerprint).
-	PutKey(ctx context.Context, r KeyRecord, entry AuditEntry) error
+	// ChangeKeys lets decide look at a participant's records and insert or replace
+	// one, with its audit entry, in one transaction: two persons who confirm at
+	// the same time are one after the other. decide may run again; a nil record
+	// changes nothing.
+	ChangeKeys(ctx context.Context, op operation.Code, p operation.ParticipantCode, decide func([]KeyRecord) (*KeyRecord, AuditEntry, error)) error
 }

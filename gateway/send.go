@@ -5,84 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"liaison/gateway/operation"
 )
 
-// The loop's pace: how many deliveries one claim takes, how long one attempt
-// may last, and how often it looks when nothing wakes it.
-const (
-	claimMost   = 64
-	sendTimeout = 5 * time.Minute
-	pollEvery   = time.Second
-)
-
-// Run delivers until ctx ends; wake says that something may be due. It returns
-// after the attempts under way have ended.
-func (g *Gateway) Run(ctx context.Context, wake <-chan struct{}) error {
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	slots := make(chan struct{}, g.opt.Limits.Workers)
-	poll := time.NewTicker(pollEvery)
-	defer poll.Stop()
-	for {
-		claimed, err := g.deliverDue(ctx, &wg, slots)
-		if err != nil && ctx.Err() == nil {
-			g.opt.Log.Error("claim deliveries", "err", err)
-		}
-		if claimed == claimMost && err == nil {
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-wake:
-		case <-poll.C:
-		}
-	}
-}
-
-// deliverDue claims what there are free workers for and starts it. It waits for
-// one free worker before it claims, so that a lease never waits in a queue.
-func (g *Gateway) deliverDue(ctx context.Context, wg *sync.WaitGroup, slots chan struct{}) (int, error) {
-	free := 0
-	for free < cap(slots) {
-		if free == 0 {
-			select {
-			case slots <- struct{}{}:
-			case <-ctx.Done():
-				return 0, ctx.Err()
-			}
-		} else {
-			select {
-			case slots <- struct{}{}:
-			default:
-				goto full
-			}
-		}
-		free++
-	}
-full:
-	deliveries, err := g.opt.Store.Claim(ctx, min(free, claimMost), g.opt.Now())
-	for range free - len(deliveries) {
-		<-slots
-	}
-	for _, d := range deliveries {
-		wg.Go(func() {
-			defer func() { <-slots }()
-			g.deliver(ctx, d)
-		})
-	}
-	if err != nil {
-		return 0, err
-	}
-	if len(deliveries) == free {
-		return claimMost, nil // there may be more: ask again as soon as a worker is free
-	}
-	return len(deliveries), nil
-}
+// How long one attempt may last.
+const sendTimeout = 5 * time.Minute
 
 // deliver makes one attempt at a claimed delivery and records it. What it can't
 // record is repeated by whoever claims the delivery after the lease.
@@ -105,7 +34,8 @@ func (g *Gateway) deliver(ctx context.Context, d Delivery) {
 		g.opt.Log.Error("record attempt", "delivery", d.ID, "err", err)
 		return
 	}
-	g.opt.Watch(Event{At: g.opt.Now(), What: string(a.Next.State), Operation: d.Operation, Participant: d.Participant, Channel: d.Channel,
+	now := g.opt.Now()
+	g.opt.Watch(Event{At: now, What: string(a.Next.State), Outcome: evidence.Outcome, Took: now.Sub(d.Created), Operation: d.Operation, Participant: d.Participant, Channel: d.Channel,
 		Reference: d.Reference, Type: d.Type, Detail: evidence.Detail})
 }
 
@@ -173,24 +103,20 @@ func (g *Gateway) render(ctx context.Context, op *operation.Operation, d Deliver
 	if op == nil {
 		return nil, &Error{Kind: Refused, Public: "closed", Err: fmt.Errorf("operation %s is not in force", d.Operation)}
 	}
-	p := op.Participant(d.Participant)
-	if d.Participant == g.opt.Code {
-		p = g.desk(op)
-	}
-	if p == nil || d.ChannelAt >= len(p.Channels) || p.Channels[d.ChannelAt].Kind != d.Channel {
-		return nil, &Error{Kind: Refused, Public: "no-channel", Err: fmt.Errorf("%s has no such channel any more", d.Participant)}
-	}
-	ch := p.Channels[d.ChannelAt]
-	f, err := g.opt.Reads.Form(ctx, d.Form)
+	f, err := g.forms.get(d.Form, g.opt.Now(), func() (*Form, error) { return g.opt.Reads.Form(ctx, d.Form) })
 	if err != nil {
 		return nil, fmt.Errorf("read form: %w", err)
+	}
+	p, ch := g.way(op, f, d)
+	if p == nil || ch.Kind != d.Channel {
+		return nil, &Error{Kind: Refused, Public: "no-channel", Err: fmt.Errorf("%s has no such channel any more", d.Participant)}
 	}
 	ruling := rule(op, f, p, ch, g.opt.Now())
 	out := &Outbound{Delivery: d.ID, Form: d.Form, Operation: d.Operation, Participant: d.Participant, Number: f.Number, Reference: f.Reference, Channel: ch,
 		Urgent: f.Role == Original && f.Priority == Urgent, Exercise: f.Mode == "EXER" || f.Mode == "TEST",
 		Automated: f.Role != Original, InReplyTo: f.Content.Facts[factReplyTo]}
 	if f.Role == Notice && ch.Kind == operation.WebSocket {
-		out.Status = statusOf(f)
+		out.Status = statusOf(f, p.Lang())
 		return out, nil
 	}
 	switch ruling.View {
@@ -201,12 +127,34 @@ func (g *Gateway) render(ctx context.Context, op *operation.Operation, d Deliver
 		}
 	case Redacted:
 		out.Plain = g.text(op, f, p.Lang(), withheldBox(f.Content.Boxes, profile(op)))
+		if f.Role != Original { // a participant's attachments never go in the clear; ours may
+			out.Files = f.Content.Attachments
+		}
 	case Notified:
 		out.Plain = g.notice(f, p.Lang())
 	default:
 		err = &Error{Kind: Refused, Code: ruling.Code, Public: ruling.Reason, Err: fmt.Errorf("withheld by policy: %s", ruling.Reason)}
 	}
 	return out, err
+}
+
+// way is to whom and over which of the channels of today a delivery goes: that
+// of its index or, for an answer in the clear, the registered address.
+func (g *Gateway) way(op *operation.Operation, f *Form, d Delivery) (*operation.Participant, operation.Channel) {
+	p := op.Participant(d.Participant)
+	if d.Participant == g.opt.Code {
+		p = g.desk(op)
+	}
+	address := f.Content.Facts[factAddress]
+	switch {
+	case p == nil, address != "" && !p.Owns(address):
+		return nil, operation.Channel{}
+	case address != "":
+		return p, operation.Channel{Kind: operation.Mail, Address: address}
+	case d.ChannelAt < len(p.Channels):
+		return p, p.Channels[d.ChannelAt]
+	}
+	return p, operation.Channel{}
 }
 
 // notice says that a form waits, and nothing of it.
@@ -222,11 +170,15 @@ func (g *Gateway) notice(f *Form, lang string) string {
 	return text
 }
 
-// statusOf reads a status notice back from its facts.
-func statusOf(f *Form) *Status {
+// statusOf reads a status notice back from its facts; the reason is in words of
+// the recipient's language.
+func statusOf(f *Form, lang string) *Status {
 	facts := f.Content.Facts
-	return &Status{Reference: f.Content.Boxes.Get("A5"), Recipient: operation.ParticipantCode(facts[factRecipient]), State: State(facts[factState]),
-		Reason: facts[factReason], Phone: facts[factPhone]}
+	s := &Status{Reference: f.Content.Boxes.Get("A5"), Recipient: operation.ParticipantCode(facts[factRecipient]), State: State(facts[factState]), Phone: facts[factPhone]}
+	if facts[factReason] != "" {
+		s.Reason = sayer(lang)("reason-" + facts[factReason])
+	}
+	return s
 }
 
 // desk is the coordination unit as a recipient: its channels are the desk's.

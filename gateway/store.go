@@ -25,6 +25,9 @@ type Ledger interface {
 	Form(id FormID) (*Form, error)
 	// Deliveries returns where a form went.
 	Deliveries(form FormID) ([]Delivery, error)
+	// Unconfirmed returns the deliveries that wait for confirmation of a sender's
+	// forms of one priority, received from (included) to (excluded).
+	Unconfirmed(op operation.Code, sender operation.ParticipantCode, p Priority, from, to time.Time) ([]Delivery, error)
 	// Once reports whether this was done already within the period, and marks it
 	// as done now.
 	Once(what string, now time.Time, period time.Duration) (already bool, err error)
@@ -49,12 +52,12 @@ type Store interface {
 	// decide's work is dropped.
 	Accept(ctx context.Context, in *Inbound, decide func(Ledger) (*Decision, error)) (*Receipt, error)
 
-	// Claim leases up to limit due deliveries to this node, urgent first, oldest
-	// first. A WebSocket delivery is claimed only by the node that holds the
+	// Claim leases due deliveries to this node as it wants them, urgent first,
+	// oldest first. A WebSocket delivery is claimed only by the node that holds the
 	// participant's session; when none does and its channel's share is over
 	// (ChannelFrom before unreachableBefore(priority)), by any node, marked
 	// Unreachable. Phone deliveries are never claimed.
-	Claim(ctx context.Context, limit int, now time.Time) ([]Delivery, error)
+	Claim(ctx context.Context, want Want, now time.Time) ([]Delivery, error)
 
 	// Finish appends the attempt's evidence always, and where the fence still
 	// holds applies Next and what consequence returns (a notice to the sender, an
@@ -105,4 +108,24 @@ type Sequencer interface {
 type Numbered struct {
 	Seq      int64
 	Delivery DeliveryID
+}
+
+// Clock keeps what time starts: rows with a due time, written in the transaction
+// that causes them (Decision.Due) and claimed like deliveries, by one node at a
+// time.
+type Clock interface {
+	// ClaimDue leases what is due by now, of these kinds, oldest first.
+	ClaimDue(ctx context.Context, kinds []string, limit int, now time.Time) ([]Due, error)
+	// FinishDue ends a claim in one transaction with what it leads to; next is
+	// when it is due again, zero for never. ErrFenced: the claim is another
+	// node's now, and nothing was recorded.
+	FinishDue(ctx context.Context, d Due, decide func(Ledger) (then *Decision, next time.Time, err error)) error
+}
+
+// Due is something that time starts.
+type Due struct {
+	Kind  string
+	Key   string
+	At    time.Time
+	Fence int64 // of the claim
 }

@@ -31,7 +31,7 @@ type Positions interface {
 }
 
 // Options are what an adapter is made of. Any of IMAP, SMTP and LMTP may be
-// missing; with IMAP, Positions is needed.
+// missing; to receive over IMAP, Positions is needed.
 type Options struct {
 	Address string  // the gateway's own address, From of what it sends
 	Hello   string  // name for EHLO; default the address's domain
@@ -103,9 +103,6 @@ func New(opt Options) (*Adapter, error) {
 	} else if opt.Hello == "" {
 		opt.Hello = domain
 	}
-	if opt.IMAP != nil && opt.Positions == nil {
-		return nil, errors.New("reading a mailbox needs a place to keep its position")
-	}
 	if opt.LMTP != "" && !localListen(opt.LMTP) {
 		return nil, fmt.Errorf("mail.lmtp.listen: %q is reachable from outside; use a loopback address or a Unix socket", opt.LMTP)
 	}
@@ -131,6 +128,9 @@ func New(opt Options) (*Adapter, error) {
 // until ctx ends or the listener can't be opened. A mail server that is away is
 // tried again for ever.
 func (a *Adapter) Receive(ctx context.Context, offer Offer) error {
+	if a.opt.IMAP != nil && a.opt.Positions == nil {
+		return errors.New("reading a mailbox needs a place to keep its position")
+	}
 	var listener *listener
 	if a.opt.LMTP != "" {
 		var err error

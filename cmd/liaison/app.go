@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+	"github.com/willabides/kongplete"
 )
 
 // Exit codes, as interfaces promise them.
@@ -41,6 +42,27 @@ func (a *app) json(v any) error {
 	return e.Encode(v)
 }
 
+// jsonFlag lets a command print its facts as JSON.
+type jsonFlag struct {
+	JSON bool `help:"Print as JSON, one object a line."`
+}
+
+// fact prints one fact: as an object, or as a line for people.
+func (j jsonFlag) fact(a *app, v any, format string, args ...any) {
+	if j.JSON {
+		_ = a.json(v) // as with print: nobody reads any more
+		return
+	}
+	a.print(format, args...)
+}
+
+// say prints a line that is for people alone.
+func (j jsonFlag) say(a *app, format string, args ...any) {
+	if !j.JSON {
+		a.print(format, args...)
+	}
+}
+
 // no is the answer "no": exit code 3.
 type no struct{ reason string }
 
@@ -56,18 +78,21 @@ func wrongf(format string, args ...any) error { return wrong{fmt.Errorf(format, 
 
 // commands is the whole command line.
 type commands struct {
-	Form      formCmd      `cmd:"" help:"The unified form, without a gateway: blank, encode, decode, check, schema."`
-	Inspect   inspectCmd   `cmd:"" help:"Explain what the gateway would make of a mail, changing nothing."`
-	Key       keyCmd       `cmd:"" help:"OpenPGP keys and certificates."`
-	Demo      demoCmd      `cmd:"" help:"The whole thing on one machine, with nothing to install."`
-	Init      initCmd      `cmd:"" help:"Make a starter set-up in a folder."`
-	Check     checkCmd     `cmd:"" help:"Find everything wrong with a set-up before starting."`
-	Serve     serveCmd     `cmd:"" help:"Run the gateway."`
-	Agent     agentCmd     `cmd:"" help:"Run a participant's end of the WebSocket channel."`
-	Operation operationCmd `cmd:"" help:"Operations and participants: apply, list, show."`
-	Forms     formsCmd     `cmd:"" help:"What came in, from whom, where each delivery stands; decisions on held ones."`
-	Audit     auditCmd     `cmd:"" help:"The audit log: show, verify, export."`
-	Version   versionCmd   `cmd:"" help:"Print the version."`
+	Demo       demoCmd       `cmd:"" help:"The whole thing on one machine, with nothing to install."`
+	Init       initCmd       `cmd:"" help:"Make a starter set-up in a folder."`
+	Check      checkCmd      `cmd:"" help:"Find everything wrong with a set-up before starting."`
+	Serve      serveCmd      `cmd:"" help:"Run the gateway."`
+	Agent      agentCmd      `cmd:"" help:"Run a participant's end of the WebSocket channel."`
+	Operation  operationCmd  `cmd:"" help:"Operations and participants: apply, list, show."`
+	Key        keyCmd        `cmd:"" help:"OpenPGP keys and certificates."`
+	Form       formCmd       `cmd:"" help:"The unified form, without a gateway: blank, encode, decode, check, schema."`
+	Inspect    inspectCmd    `cmd:"" help:"Explain what the gateway would make of a mail, changing nothing."`
+	Forms      formsCmd      `cmd:"" help:"What came in, from whom, where each delivery stands; decisions on held ones."`
+	Audit      auditCmd      `cmd:"" help:"The audit log: show, verify, export."`
+	Store      storeCmd      `cmd:"" help:"The record itself: copy it, to back up or to move."`
+	Bench      benchCmd      `cmd:"" help:"Measurements that anyone can repeat."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
+	Completion completionCmd `cmd:"" help:"Print the lines that make a shell complete liaison's commands."`
 }
 
 // run runs one command line and returns its exit code.
@@ -81,6 +106,10 @@ func run(ctx context.Context, args []string, s streams) int {
 	if err != nil {
 		fmt.Fprintln(s.err, "liaison:", err)
 		return exitFailed
+	}
+	kongplete.Complete(parser) // answers a shell that asks, and says through Exit that it did
+	if code >= 0 {
+		return code
 	}
 	k, err := parser.Parse(args)
 	if code >= 0 { // --help

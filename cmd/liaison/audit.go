@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -20,11 +21,14 @@ type auditCmd struct {
 
 type auditShowCmd struct {
 	configFlag
+	jsonFlag
 	Operation string `help:"Operation code."`
 	Limit     int    `help:"At most so many." default:"100"`
 }
 
-func (auditShowCmd) Help() string { return "Example: liaison audit show --operation OP-7K3" }
+func (auditShowCmd) Help() string {
+	return "Example: liaison audit show --operation OP-7K3\nTo prove that nothing was changed, see \"liaison audit verify\"; for all of it as a file, \"liaison audit export\"."
+}
 
 func (c auditShowCmd) Run(a *app) error {
 	return c.withStore(a, func(st *store.Store) error {
@@ -33,7 +37,7 @@ func (c auditShowCmd) Run(a *app) error {
 			return err
 		}
 		for _, r := range rows {
-			a.print("%6d %s", r.Sequence, r.Text)
+			c.fact(a, map[string]any{"sequence": r.Sequence, "entry": json.RawMessage(r.Text)}, "%6d %s", r.Sequence, r.Text)
 		}
 		return nil
 	})
@@ -43,7 +47,7 @@ type auditVerifyCmd struct {
 	configFlag
 	Head   string `help:"A signed head kept elsewhere, to compare with." type:"path"`
 	Export string `help:"Verify an exported log instead of the store." type:"path"`
-	JSON   bool   `help:"Print as JSON."`
+	jsonFlag
 }
 
 func (auditVerifyCmd) Help() string { return "Example: liaison audit verify --head head.txt" }
@@ -57,19 +61,11 @@ func (c auditVerifyCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		if err := a.json(report); err != nil {
-			return err
-		}
-	} else {
-		a.print("%d entries in the tree, %d not yet in it, %d signed heads checked.", report.Size, report.NotIntegrated, report.Heads)
-	}
+	c.fact(a, report, "%d entries in the tree, %d not yet in it, %d signed heads checked.", report.Size, report.NotIntegrated, report.Heads)
 	if !report.OK {
 		return no{"the audit log does not verify: " + report.Why}
 	}
-	if !c.JSON {
-		a.print("The audit log holds.")
-	}
+	c.say(a, "The audit log holds.")
 	return nil
 }
 

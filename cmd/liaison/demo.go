@@ -28,8 +28,9 @@ import (
 )
 
 type demoCmd struct {
-	Dir  string `help:"Folder for the demo; a new one where none is named." type:"path"`
-	Once bool   `help:"End after the run; non-zero if anything went wrong."`
+	Dir    string `help:"Folder for the demo; a new one where none is named." type:"path"`
+	Listen string `help:"Address of the WebSocket channel; 127.0.0.1:8480 where none is named, or a free port where that is taken."`
+	Once   bool   `help:"End after the run; non-zero if anything went wrong."`
 }
 
 func (demoCmd) Help() string {
@@ -52,7 +53,7 @@ func (c demoCmd) Run(a *app) error {
 	}
 	ctx, stop := context.WithCancel(a.ctx)
 	group, ctx := errgroup.WithContext(ctx)
-	d := &demo{app: &app{ctx: ctx, streams: a.streams}, dir: c.Dir, officers: map[string]simulator.Participant{}}
+	d := &demo{app: &app{ctx: ctx, streams: a.streams}, dir: c.Dir, listen: c.Listen, officers: map[string]simulator.Participant{}}
 	err := d.start(group)
 	if err == nil {
 		if err = d.play(); err != nil {
@@ -74,6 +75,7 @@ func (c demoCmd) Run(a *app) error {
 type demo struct {
 	*app
 	dir      string
+	listen   string
 	mails    *mailtest.Server
 	node     *node
 	officers map[string]simulator.Participant
@@ -116,12 +118,8 @@ func (d *demo) start(group *errgroup.Group) error {
 // writeSetup writes the configuration, the participants' keys and the operation,
 // so that every command works on the demo's folder too.
 func (d *demo) writeSetup() error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	channel, err := demoAddress(d.listen)
 	if err != nil {
-		return err
-	}
-	channel := listener.Addr().String()
-	if err := listener.Close(); err != nil {
 		return err
 	}
 	certs, err := readCertificates(d.path("keys/gateway.cert.asc"))
@@ -152,6 +150,23 @@ func (d *demo) writeSetup() error {
 	return os.WriteFile(d.path("operations/operation.yaml"), []byte(op), 0o600)
 }
 
+// demoAddress is a loopback address that is free now: the one that was asked
+// for, else the usual one, else any.
+func demoAddress(asked string) (string, error) {
+	try := []string{asked}
+	if asked == "" {
+		try = []string{"127.0.0.1:8480", "127.0.0.1:0"}
+	}
+	var err error
+	for _, address := range try {
+		var l net.Listener
+		if l, err = net.Listen("tcp", address); err == nil {
+			return l.Addr().String(), l.Close()
+		}
+	}
+	return "", wrongf("listen: %w; name another address with --listen", err)
+}
+
 // serve starts the gateway and the agent of LV.
 func (d *demo) serve(group *errgroup.Group) error {
 	s, err := (configFlag{Config: d.path("gateway.yaml")}).load()
@@ -164,7 +179,7 @@ func (d *demo) serve(group *errgroup.Group) error {
 		return err
 	}
 	quiet := &app{d.ctx, streams{d.in, io.Discard, d.err}}
-	if err := applyChanged(quiet, s, st); err != nil {
+	if err := applyChanged(quiet, s, st, jsonFlag{}); err != nil {
 		return err
 	}
 	keys, err := st.Keys(d.ctx, "", "", "")

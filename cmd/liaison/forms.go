@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"liaison/gateway"
@@ -15,19 +16,22 @@ import (
 type formsCmd struct {
 	List    formsListCmd    `cmd:"" help:"List forms and held messages, newest first."`
 	Show    formsShowCmd    `cmd:"" help:"Show one form with its deliveries; nominal boxes are veiled without --reason."`
-	Release formsReleaseCmd `cmd:"" help:"Release a held form: it goes to whom it names."`
-	Refuse  formsRefuseCmd  `cmd:"" help:"Refuse a held form."`
+	Release formsReleaseCmd `cmd:"" help:"Release a held form, or take the one in a held message: it goes to whom it names."`
+	Refuse  formsRefuseCmd  `cmd:"" help:"Refuse a held form or message."`
+	Answer  formsAnswerCmd  `cmd:"" help:"Answer a held message with a fixed template."`
 }
 
 type formsListCmd struct {
 	configFlag
+	jsonFlag
 	Operation string `help:"Operation code."`
 	Held      bool   `help:"Only what waits for a person."`
 	Limit     int    `help:"At most so many." default:"50"`
-	JSON      bool   `help:"Print as JSON, one object a line."`
 }
 
-func (formsListCmd) Help() string { return "Example: liaison forms list --held" }
+func (formsListCmd) Help() string {
+	return "Example: liaison forms list --held\nFor one form with its boxes and every attempt, see \"liaison forms show\"."
+}
 
 func (c formsListCmd) Run(a *app) error {
 	return c.withStore(a, func(st *store.Store) error {
@@ -40,75 +44,106 @@ func (c formsListCmd) Run(a *app) error {
 			return err
 		}
 		for _, l := range list {
-			if err := printListed(a, l, c.JSON); err != nil {
-				return err
-			}
+			f := showForm(l.Form, l.Deliveries, time.Now())
+			c.fact(a, f, "%s", f)
 		}
 		held, err := st.ListHeld(a.ctx)
 		if err != nil {
 			return err
 		}
 		for _, m := range held {
-			if m.Form != "" {
-				continue
-			}
-			if c.JSON {
-				err = a.json(map[string]any{"inbound": m.ID, "verdict": m.Verdict, "medium": m.Medium, "received": m.Received.UTC(), "reason": m.Reason})
-			} else {
-				a.print("message %s  %s  %-9s held: %s", m.ID, m.Received.UTC().Format("2006-01-02 15:04"), m.Medium, m.Reason)
-			}
-			if err != nil {
-				return err
+			if m.Form == "" { // no form came of it: the message itself waits
+				c.fact(a, map[string]any{"inbound": m.ID, "verdict": m.Verdict, "medium": m.Medium, "received": m.Received.UTC(), "reason": m.Reason},
+					"message %s  %s  %-9s held: %s", m.ID, m.Received.UTC().Format("2006-01-02 15:04"), m.Medium, m.Reason)
 			}
 		}
-		if len(list)+len(held) == 0 && !c.JSON {
-			a.print("Nothing has come in yet.")
+		if len(list)+len(held) == 0 {
+			c.say(a, "Nothing has come in yet.")
 		}
 		return nil
 	})
 }
 
-func printListed(a *app, l store.Listed, asJSON bool) error {
-	f := l.Form
-	type delivery struct {
-		Participant operation.ParticipantCode `json:"participant"`
-		State       string                    `json:"state"`
-		Reason      string                    `json:"reason,omitempty"`
-		Channel     operation.ChannelKind     `json:"channel,omitempty"`
-	}
-	var ds []delivery
-	for _, d := range l.Deliveries {
-		ds = append(ds, delivery{d.Participant, string(d.State), d.Reason, d.Channel})
-	}
-	if asJSON {
-		return a.json(map[string]any{"operation": f.Operation, "number": f.Number, "reference": f.Reference, "type": f.Type, "sender": f.Sender,
-			"state": f.State, "assurance": f.Assurance, "priority": f.Priority, "mode": f.Mode, "received": f.Received.UTC(), "deliveries": ds})
-	}
-	a.print("%s %06d  %-3s %-22s from %-4s %-9s %s  %s", f.Operation, f.Number, f.Type, f.Reference, f.Sender, f.State, f.Received.UTC().Format("2006-01-02 15:04"), f.Assurance)
-	for _, d := range ds {
-		a.print("    %-4s %s %s", d.Participant, people(d.State), d.Reason)
-	}
-	return nil
+// shownForm is a form as the lists show it: nothing of its content.
+type shownForm struct {
+	Operation  operation.Code            `json:"operation"`
+	Number     int64                     `json:"number"`
+	Reference  string                    `json:"reference"`
+	Type       string                    `json:"type"`
+	Sender     operation.ParticipantCode `json:"sender"`
+	State      gateway.FormState         `json:"state"`
+	Assurance  gateway.Assurance         `json:"assurance"`
+	Priority   gateway.Priority          `json:"priority"`
+	Mode       string                    `json:"mode"`
+	Received   time.Time                 `json:"received"`
+	Deliveries []shownDelivery           `json:"deliveries"`
 }
 
+type shownDelivery struct {
+	ID          gateway.DeliveryID        `json:"id"`
+	Participant operation.ParticipantCode `json:"participant"`
+	State       gateway.State             `json:"state"`
+	People      string                    `json:"people"` // the state in the words that people read
+	Reason      string                    `json:"reason,omitempty"`
+	Channel     operation.ChannelKind     `json:"channel,omitempty"`
+}
+
+func showForm(f gateway.Form, ds []gateway.Delivery, now time.Time) shownForm {
+	s := shownForm{f.Operation, f.Number, f.Reference, f.Type, f.Sender, f.State, f.Assurance, f.Priority, f.Mode, f.Received.UTC(), []shownDelivery{}}
+	for _, d := range ds {
+		s.Deliveries = append(s.Deliveries, shownDelivery{d.ID, d.Participant, d.State, people(d, now), d.Reason, d.Channel})
+	}
+	return s
+}
+
+// String is a line for the form, and one for each delivery.
+func (f shownForm) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %06d  %-3s %-22s from %-4s %-9s %s  %s", f.Operation, f.Number, f.Type, f.Reference, f.Sender, f.State, f.Received.Format("2006-01-02 15:04"), f.Assurance)
+	for _, d := range f.Deliveries {
+		b.WriteString(strings.TrimRight(fmt.Sprintf("\n    %-4s %s %s", d.Participant, d.People, d.Reason), " "))
+	}
+	return b.String()
+}
+
+// objectionTime is how long evidence against a mail that asks for no
+// confirmation may take; after it the mail counts as settled.
+const objectionTime = 24 * time.Hour
+
 // people says a delivery's state in the words that people read.
-func people(state string) string {
-	words := map[string]string{"pending": "waiting", "handed over": "sent, not confirmed", "confirmed by system": "received by system",
-		"confirmed by person": "read by a person", "failed": "not delivered", "withheld": "not sent"}
-	return words[state]
+func people(d gateway.Delivery, now time.Time) string {
+	if d.State == gateway.HandedOver && !gateway.AsksConfirmation(d) && now.Sub(d.Created) > objectionTime {
+		return "sent, no objection"
+	}
+	return map[gateway.State]string{gateway.Pending: "waiting", gateway.HandedOver: "sent, not confirmed", gateway.ConfirmedBySystem: "received by system",
+		gateway.ConfirmedByPerson: "read by a person", gateway.Failed: "not delivered", gateway.Withheld: "not sent"}[d.State]
 }
 
 type formsShowCmd struct {
 	configFlag
-	Reference string `arg:"" help:"A4 reference, or number such as \"OP-7K3 000123\"."`
+	jsonFlag
+	Reference string `arg:"" help:"A4 reference, number such as \"OP-7K3 000123\", or the id of a held message."`
 	Operation string `help:"Operation code, where there are several."`
 	Reason    string `help:"Why nominal boxes are looked at; goes into the audit log."`
 	Lang      string `help:"Language of the labels." default:"en"`
 }
 
-func (formsShowCmd) Help() string { return "Example: liaison forms show LV-VID-2026-000017" }
+func (formsShowCmd) Help() string {
+	return "Nominal boxes are veiled unless --reason says why they are looked at.\nExample: liaison forms show LV-VID-2026-000017\nFor what came in and where it stands, see \"liaison forms list\"."
+}
+
+// shownAttempt is one piece of evidence about a delivery.
+type shownAttempt struct {
+	At      time.Time             `json:"at"`
+	Channel operation.ChannelKind `json:"channel"`
+	Outcome gateway.Outcome       `json:"outcome"`
+	Detail  string                `json:"detail"`
+}
 
 func (c formsShowCmd) Run(a *app) error {
+	if isMessage(c.Reference) {
+		return c.showMessage(a)
+	}
 	return c.withStore(a, func(st *store.Store) error {
 		f, err := c.find(a, st)
 		if err != nil {
@@ -118,27 +153,44 @@ func (c formsShowCmd) Run(a *app) error {
 		if err := st.Audit(a.ctx, entry); err != nil {
 			return err
 		}
-		veil := func(addr string) bool { return c.Reason == "" && form.Nominal(f.Content.Boxes, addr, nil) }
-		a.print("%s %06d  %s  from %s, %s, %s", f.Operation, f.Number, f.Reference, f.Sender, f.State, f.Assurance)
-		if _, err := io.WriteString(a.out, f.Content.Boxes.Text(form.TextOptions{Lang: c.Lang, Withhold: veil})); err != nil {
-			return err
-		}
 		ds, err := st.DeliveriesOf(a.ctx, f.ID)
 		if err != nil {
 			return err
 		}
+		attempts := map[gateway.DeliveryID][]shownAttempt{}
 		for _, d := range ds {
-			a.print("%-4s %-22s %s %s", d.Participant, people(string(d.State)), d.Channel, d.Reason)
 			evidence, err := st.Attempts(a.ctx, d.ID)
 			if err != nil {
 				return err
 			}
 			for _, e := range evidence {
-				a.print("     %s %-9s %-9s %s", e.At.UTC().Format("2006-01-02 15:04:05"), e.Channel, e.Outcome, e.Detail)
+				attempts[d.ID] = append(attempts[d.ID], shownAttempt{e.At.UTC(), e.Channel, e.Outcome, e.Detail})
 			}
 		}
-		return nil
+		return c.show(a, f, showForm(*f, ds, time.Now()), attempts)
 	})
+}
+
+func (c formsShowCmd) show(a *app, f *gateway.Form, shown shownForm, attempts map[gateway.DeliveryID][]shownAttempt) error {
+	text := f.Content.Boxes.Text(form.TextOptions{Lang: c.Lang, Withhold: func(addr string) bool { return c.Reason == "" && form.Nominal(f.Content.Boxes, addr, nil) }})
+	if c.JSON {
+		return a.json(struct {
+			shownForm
+			Text     string                                `json:"text"`
+			Attempts map[gateway.DeliveryID][]shownAttempt `json:"attempts"`
+		}{shown, text, attempts})
+	}
+	a.print("%s %06d  %s  from %s, %s, %s", f.Operation, f.Number, f.Reference, f.Sender, f.State, f.Assurance)
+	if _, err := io.WriteString(a.out, text); err != nil {
+		return err
+	}
+	for _, d := range shown.Deliveries {
+		a.print("%-4s %-22s %s %s", d.Participant, d.People, d.Channel, d.Reason)
+		for _, e := range attempts[d.ID] {
+			a.print("     %s %-9s %-9s %s", e.At.Format("2006-01-02 15:04:05"), e.Channel, e.Outcome, e.Detail)
+		}
+	}
+	return nil
 }
 
 func (c formsShowCmd) find(a *app, st *store.Store) (*gateway.Form, error) {
@@ -156,37 +208,69 @@ func (c formsShowCmd) find(a *app, st *store.Store) (*gateway.Form, error) {
 // decideFlags are what a person's decision needs.
 type decideFlags struct {
 	configFlag
-	Reference string `arg:"" help:"A4 reference, or number such as \"OP-7K3 000123\"."`
+	Reference string `arg:"" help:"A4 reference, number such as \"OP-7K3 000123\", or the id of a held message."`
 	Operation string `help:"Operation code, where there are several."`
 	Reason    string `help:"Why; goes into the audit log." required:""`
+	jsonFlag
 }
 
-type formsReleaseCmd struct{ decideFlags }
+type formsReleaseCmd struct {
+	decideFlags
+	For string `help:"The participant whose form a held message brings; it counts as not proven."`
+}
 
 func (formsReleaseCmd) Help() string {
-	return "Example: liaison forms release LV-VID-2026-000017 --reason \"called LV, it is theirs\""
+	return "Example: liaison forms release LV-VID-2026-000017 --reason \"called LV, it is theirs\"\n" +
+		"Example: liaison forms release 01a20f72-16ec-75c8-ac3f-a59433d55cf7 --for LV --reason \"called LV, it is theirs\"\nTo see what waits, \"liaison forms list --held\"."
 }
 
-func (c formsReleaseCmd) Run(a *app) error { return c.decide(a, releaseForm) }
+func (c formsReleaseCmd) Run(a *app) error {
+	return c.decide(a, func(n *node) error {
+		if isMessage(c.Reference) {
+			return c.take(a, n)
+		}
+		f, err := c.find(a, n.store)
+		if err != nil {
+			return err
+		}
+		return n.store.ReleaseForm(a.ctx, f.ID, person(), c.Reason, n.gateway.Released(a.ctx, f))
+	})
+}
 
 type formsRefuseCmd struct{ decideFlags }
 
 func (formsRefuseCmd) Help() string {
-	return "Example: liaison forms refuse LV-VID-2026-000017 --reason \"not from LV\""
+	return "The sender of a refused form hears of it; of a refused message nobody does.\nExample: liaison forms refuse LV-VID-2026-000017 --reason \"not from LV\""
 }
 
-func (c formsRefuseCmd) Run(a *app) error { return c.decide(a, refuseForm) }
-
-func releaseForm(a *app, n *node, f *gateway.Form, reason string) error {
-	return n.store.ReleaseForm(a.ctx, f.ID, person(), reason, n.gateway.Released(a.ctx, f))
+func (c formsRefuseCmd) Run(a *app) error {
+	return c.decide(a, func(n *node) error {
+		if isMessage(c.Reference) {
+			return n.store.Settle(a.ctx, c.Reference, person(), c.Reason, nil)
+		}
+		f, err := c.find(a, n.store)
+		if err != nil {
+			return err
+		}
+		return n.store.RefuseForm(a.ctx, f.ID, person(), c.Reason, n.gateway.Declined(a.ctx, f))
+	})
 }
 
-func refuseForm(a *app, n *node, f *gateway.Form, reason string) error {
-	return n.store.RefuseForm(a.ctx, f.ID, person(), reason, n.gateway.Declined(a.ctx, f))
+func (c decideFlags) find(a *app, st *store.Store) (*gateway.Form, error) {
+	return formsShowCmd{Reference: c.Reference, Operation: c.Operation}.find(a, st)
 }
 
-// decide carries a person's decision on a held form out.
-func (c decideFlags) decide(a *app, act func(*app, *node, *gateway.Form, string) error) error {
+// decide carries a person's decision out, beside a serving gateway.
+func (c decideFlags) decide(a *app, act func(*node) error) error {
+	if err := c.withNode(a, act); err != nil {
+		return err
+	}
+	c.fact(a, map[string]any{"reference": c.Reference, "done": true}, "Done: %s. Next: liaison forms list --held", c.Reference)
+	return nil
+}
+
+// withNode runs f on a gateway that doesn't run: its parts are there.
+func (c configFlag) withNode(a *app, f func(*node) error) error {
 	s, err := c.load()
 	if err != nil {
 		return err
@@ -196,17 +280,9 @@ func (c decideFlags) decide(a *app, act func(*app, *node, *gateway.Form, string)
 		return err
 	}
 	defer st.Close()
-	f, err := formsShowCmd{Reference: c.Reference, Operation: c.Operation}.find(a, st)
-	if err != nil {
-		return err
-	}
 	n, err := newNode(s, st, st)
 	if err != nil {
 		return err
 	}
-	if err := act(a, n, f, c.Reason); err != nil {
-		return err
-	}
-	a.print("Done: %s. Next: liaison forms show %s", f.Reference, f.Reference)
-	return nil
+	return f(n)
 }

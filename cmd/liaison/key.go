@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"liaison/crypto/openpgp"
@@ -15,6 +16,7 @@ type keyCmd struct {
 	Export   keyExportCmd   `cmd:"" help:"Print the confirmed certificates of an operation."`
 	List     keyListCmd     `cmd:"" help:"List certificates and their states."`
 	Confirm  keyConfirmCmd  `cmd:"" help:"Confirm a certificate that was read back."`
+	Block    keyBlockCmd    `cmd:"" help:"The emergency brake: a certificate is not used any more, from now on."`
 	Check    keyCheckCmd    `cmd:"" help:"Check that keys are valid on every day of the operation."`
 	Show     keyShowCmd     `cmd:"" help:"Show a certificate file: fingerprint, user IDs, until when it is valid."`
 }
@@ -25,6 +27,7 @@ type keyGenerateCmd struct {
 	Expires time.Duration `help:"Lifetime; 0 for ever." default:"17520h"`
 	V6      bool          `help:"Version 6 (RFC 9580); the default, version 4, is read by all programs."`
 	Out     string        `help:"File for the secret key; the certificate goes beside it with the ending .cert.asc." required:"" type:"path"`
+	jsonFlag
 }
 
 func (keyGenerateCmd) Help() string {
@@ -50,13 +53,13 @@ func (c keyGenerateCmd) Run(a *app) error {
 	if err := writeNew(c.Out+".cert.asc", key.Certificate().Armored(), 0o644); err != nil {
 		return err
 	}
-	a.print("Secret key:  %s", c.Out)
-	a.print("Certificate: %s.cert.asc", c.Out)
-	a.print("Fingerprint: %s", key.Certificate().Fingerprint().Grouped())
-	if os.Getenv("LIAISON_PASSPHRASE") == "" {
-		a.print("The secret key is not locked: set LIAISON_PASSPHRASE to lock it.")
+	fp, locked := key.Certificate().Fingerprint(), os.Getenv("LIAISON_PASSPHRASE") != ""
+	c.fact(a, map[string]any{"secret_key": c.Out, "certificate": c.Out + ".cert.asc", "fingerprint": fp, "locked": locked},
+		"Secret key:  %s\nCertificate: %s.cert.asc\nFingerprint: %s", c.Out, c.Out, fp.Grouped())
+	if !locked {
+		c.say(a, "The secret key is not locked: set LIAISON_PASSPHRASE to lock it.")
 	}
-	a.print("Next: send the certificate, and read the fingerprint out over a number known before.")
+	c.say(a, "Next: send the certificate, and read the fingerprint out over a number known before.")
 	return nil
 }
 
@@ -75,10 +78,12 @@ func writeNew(path string, data []byte, mode os.FileMode) error {
 
 type keyShowCmd struct {
 	File string `arg:"" help:"Certificate file, or a folder of them."`
-	JSON bool   `help:"Print as JSON, one object a line."`
+	jsonFlag
 }
 
-func (keyShowCmd) Help() string { return "Example: liaison key show keys/lv.asc" }
+func (keyShowCmd) Help() string {
+	return "Example: liaison key show keys/lv.asc\nFor what is recorded of an operation's keys, see \"liaison key list\"."
+}
 
 func (c keyShowCmd) Run(a *app) error {
 	certs, err := readCertificates(c.File)
@@ -88,18 +93,8 @@ func (c keyShowCmd) Run(a *app) error {
 	now := time.Now()
 	for _, cert := range certs {
 		encrypts, signs := until(cert, openpgp.Encryption, now), until(cert, openpgp.Signing, now)
-		if c.JSON {
-			if err := a.json(map[string]any{"fingerprint": cert.Fingerprint(), "version": cert.Version(), "user_ids": cert.UserIDs(), "encrypts_until": encrypts, "signs_until": signs}); err != nil {
-				return err
-			}
-			continue
-		}
-		a.print("Fingerprint: %s (version %d)", cert.Fingerprint().Grouped(), cert.Version())
-		for _, id := range cert.UserIDs() {
-			a.print("User ID:     %s", id)
-		}
-		a.print("Encryption:  %s", encrypts)
-		a.print("Signing:     %s", signs)
+		c.fact(a, map[string]any{"fingerprint": cert.Fingerprint(), "version": cert.Version(), "user_ids": cert.UserIDs(), "encrypts_until": encrypts, "signs_until": signs},
+			"Fingerprint: %s (version %d)\nUser IDs:    %s\nEncryption:  %s\nSigning:     %s", cert.Fingerprint().Grouped(), cert.Version(), strings.Join(cert.UserIDs(), ", "), encrypts, signs)
 	}
 	return nil
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"time"
 
 	"liaison/crypto/keyring"
 	"liaison/crypto/openpgp"
@@ -13,10 +15,12 @@ import (
 type keyListCmd struct {
 	configFlag
 	Operation string `arg:"" optional:"" help:"Operation code; all where none is named."`
-	JSON      bool   `help:"Print as JSON, one object a line."`
+	jsonFlag
 }
 
-func (keyListCmd) Help() string { return "Example: liaison key list OP-7K3" }
+func (keyListCmd) Help() string {
+	return "Example: liaison key list OP-7K3\nFor a file that isn't recorded yet, see \"liaison key show\"; to judge the keys by day, \"liaison key check\"."
+}
 
 func (c keyListCmd) Run(a *app) error {
 	return c.withStore(a, func(st *store.Store) error {
@@ -25,13 +29,12 @@ func (c keyListCmd) Run(a *app) error {
 			return err
 		}
 		for _, k := range keys {
-			if c.JSON {
-				if err := a.json(map[string]any{"operation": k.Operation, "participant": k.Participant, "fingerprint": k.Fingerprint, "state": k.State, "confirmed_by": k.ConfirmedBy, "how": k.How}); err != nil {
-					return err
-				}
-				continue
-			}
-			a.print("%-10s %-8s %-10s %s", k.Operation, k.Participant, k.State, k.Fingerprint.Grouped())
+			c.fact(a, map[string]any{"operation": k.Operation, "participant": k.Participant, "fingerprint": k.Fingerprint, "state": k.State, "role": k.Role, "holder": k.Holder,
+				"source": k.Source, "confirmed_by": k.ConfirmedBy, "how": k.How, "replaces": k.Replaces},
+				"%-10s %-8s %-10s %s", k.Operation, k.Participant, k.State, k.Fingerprint.Grouped())
+		}
+		if len(keys) == 0 {
+			c.say(a, "No certificate is recorded. Next: liaison operation apply, or liaison key import")
 		}
 		return nil
 	})
@@ -44,6 +47,7 @@ type keyImportCmd struct {
 	File        string `arg:"" help:"Certificate file."`
 	Role        string `help:"shared, personal or spare." enum:"shared,personal,spare" default:"shared"`
 	Holder      string `help:"Who reads with it."`
+	jsonFlag
 }
 
 func (keyImportCmd) Help() string {
@@ -68,9 +72,9 @@ func (c keyImportCmd) Run(a *app) error {
 			if err != nil {
 				return err
 			}
-			a.print("%s %s", cert.Fingerprint().Grouped(), change)
+			c.fact(a, map[string]any{"operation": op.Code, "participant": c.Participant, "fingerprint": cert.Fingerprint(), "change": change}, "%s %s", cert.Fingerprint().Grouped(), change)
 		}
-		a.print("Next: have the fingerprint read back over a number known before, then liaison key confirm %s %s FINGERPRINT --how …", c.Operation, c.Participant)
+		c.say(a, "Next: have the fingerprint read back over a number known before, then liaison key confirm %s %s FINGERPRINT --how …", c.Operation, c.Participant)
 		return nil
 	})
 }
@@ -82,6 +86,7 @@ type keyConfirmCmd struct {
 	Fingerprint string `arg:"" help:"The whole fingerprint, as it was read back."`
 	By          string `help:"Who confirms; the person who runs this where none is named."`
 	How         string `help:"How it was read back: which number, with whom." required:""`
+	jsonFlag
 }
 
 func (keyConfirmCmd) Help() string {
@@ -98,11 +103,43 @@ func (c keyConfirmCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		if change == keyring.Second {
-			a.print("Recorded. This replaces a confirmed key: a second person must confirm too.")
-			return nil
+		text := fmt.Sprintf("Confirmed for %s in %s.", c.Participant, c.Operation)
+		switch change {
+		case keyring.Second:
+			text = "Recorded. This replaces a confirmed key: a second person must confirm too."
+		case keyring.Unchanged:
+			text = "It was confirmed before."
 		}
-		a.print("Confirmed for %s in %s.", c.Participant, c.Operation)
+		c.fact(a, map[string]any{"operation": c.Operation, "participant": c.Participant, "change": change}, "%s", text)
+		return nil
+	})
+}
+
+type keyBlockCmd struct {
+	configFlag
+	Operation   string `arg:"" help:"Operation code."`
+	Participant string `arg:"" help:"Participant code."`
+	Fingerprint string `arg:"" help:"The whole fingerprint."`
+	By          string `help:"Who blocks; the person who runs this where none is named."`
+	Reason      string `help:"Why; goes into the audit log." required:""`
+	jsonFlag
+}
+
+func (keyBlockCmd) Help() string {
+	return "Nothing is sealed to a blocked certificate, it opens no session, and what it signs counts as unproven. It never comes back: ask for a new one.\nExample: liaison key block OP-7K3 LV \"AAAA BBBB …\" --reason \"laptop stolen\""
+}
+
+func (c keyBlockCmd) Run(a *app) error {
+	return c.withStore(a, func(st *store.Store) error {
+		by := c.By
+		if by == "" {
+			by = person()
+		}
+		if err := ring(st).Block(a.ctx, operation.Code(c.Operation), operation.ParticipantCode(c.Participant), c.Fingerprint, by, c.Reason); err != nil {
+			return err
+		}
+		c.fact(a, map[string]any{"operation": c.Operation, "participant": c.Participant, "change": keyring.Blocked},
+			"Blocked for %s in %s. Next: ask %s for a new certificate, then liaison key import", c.Participant, c.Operation, c.Participant)
 		return nil
 	})
 }
@@ -114,6 +151,34 @@ type keyExportCmd struct {
 
 func (keyExportCmd) Help() string {
 	return "Prints the participants' confirmed certificates, armored.\nExample: liaison key export OP-7K3 > certificates.asc"
+}
+
+// unkeyed are the participants with an encrypted channel and no confirmed key.
+func unkeyed(a *app, st *store.Store, op *operation.Operation) ([]operation.ParticipantCode, error) {
+	keys, err := st.Keys(a.ctx, op.Code, "", "")
+	if err != nil {
+		return nil, err
+	}
+	confirmed := map[operation.ParticipantCode]bool{}
+	for _, k := range keys {
+		confirmed[k.Participant] = confirmed[k.Participant] || k.State == gateway.KeyConfirmed
+	}
+	var missing []operation.ParticipantCode
+	for _, p := range op.Participants {
+		needs := slices.ContainsFunc(p.Channels, func(ch operation.Channel) bool { return ch.Kind == operation.WebSocket || ch.Kind == operation.PGPMail })
+		if needs && !confirmed[p.Code] {
+			missing = append(missing, p.Code)
+		}
+	}
+	return missing, nil
+}
+
+// day is a date for JSON, null where there is none.
+func day(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UTC().Format(time.RFC3339)
 }
 
 func (c keyExportCmd) Run(a *app) error {
@@ -137,6 +202,7 @@ func (c keyExportCmd) Run(a *app) error {
 type keyCheckCmd struct {
 	configFlag
 	Operation string `arg:"" optional:"" help:"Operation code; the only one where none is named."`
+	jsonFlag
 }
 
 func (keyCheckCmd) Help() string {
@@ -157,16 +223,23 @@ func (c keyCheckCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	problems, err := ring(st).Check(a.ctx, op.Code, s.opt.Clock(), op.End())
+	problems, err := ring(st).Check(a.ctx, op.Code, time.Now(), op.End())
 	if err != nil {
 		return err
 	}
+	missing, err := unkeyed(a, st, op)
+	if err != nil {
+		return err
+	}
+	for _, p := range missing {
+		c.fact(a, map[string]any{"operation": op.Code, "participant": p, "reason": "none"}, "%s: no certificate is confirmed, and its channel needs one; \"liaison key import\", then \"liaison key confirm\"", p)
+	}
 	for _, p := range problems {
-		a.print("%s", p)
+		c.fact(a, map[string]any{"operation": p.Operation, "participant": p.Participant, "fingerprint": p.Fingerprint, "purpose": p.Purpose, "reason": p.Reason, "until": day(p.Until), "message": p.String()}, "%s", p)
 	}
-	if len(problems) > 0 {
-		return no{fmt.Sprintf("%d problems with the keys of %s", len(problems), op.Code)}
+	if n := len(problems) + len(missing); n > 0 {
+		return no{fmt.Sprintf("%d problems with the keys of %s", n, op.Code)}
 	}
-	a.print("All keys of %s last to %s.", op.Code, op.End().Format("2006-01-02"))
+	c.say(a, "All keys of %s last to %s.", op.Code, op.End().Format("2006-01-02"))
 	return nil
 }

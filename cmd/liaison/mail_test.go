@@ -55,6 +55,19 @@ next:
 	return ""
 }
 
+// copies counts the mails by their Message-ID.
+func (s *sink) copies() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := map[string]int{}
+	for _, m := range s.mails {
+		_, after, _ := strings.Cut(m, "\r\nMessage-ID: ")
+		id, _, _ := strings.Cut(after, "\r\n")
+		n[id]++
+	}
+	return n
+}
+
 // startSink serves SMTP on a free loopback port.
 func startSink(t *testing.T) (*sink, string) {
 	t.Helper()

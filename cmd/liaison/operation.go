@@ -2,11 +2,15 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"liaison/crypto/keyring"
+	"liaison/crypto/openpgp"
+	"liaison/gateway"
 	"liaison/gateway/operation"
 	"liaison/gateway/store"
 )
@@ -21,6 +25,7 @@ type operationCmd struct {
 type operationApplyCmd struct {
 	configFlag
 	Files []string `arg:"" optional:"" help:"operation.yaml files; those of the configuration where none is named." type:"path"`
+	jsonFlag
 }
 
 func (operationApplyCmd) Help() string {
@@ -40,22 +45,22 @@ func (c operationApplyCmd) Run(a *app) error {
 		return err
 	}
 	defer st.Close()
-	if err := applyChanged(a, s, st); err != nil {
+	if err := applyChanged(a, s, st, c.jsonFlag); err != nil {
 		return err
 	}
-	a.print("Next: liaison key list, then liaison key confirm for each key that was read back.")
+	c.say(a, "Next: liaison key list, then liaison key confirm for each key that was read back.")
 	return nil
 }
 
 // applyChanged checks the configured operation files, all problems at once, and
 // applies them with their keys as proposals.
-func applyChanged(a *app, s *setup, st *store.Store) error {
+func applyChanged(a *app, s *setup, st *store.Store, j jsonFlag) error {
 	ops, problems, err := s.readOperations()
 	if err != nil {
 		return err
 	}
 	failed := false
-	for _, p := range problems {
+	for _, p := range append(problems, operation.Overlaps(slices.Collect(maps.Values(ops)))...) {
 		fmt.Fprintln(a.err, p)
 		failed = failed || p.Severity == "error"
 	}
@@ -70,24 +75,28 @@ func applyChanged(a *app, s *setup, st *store.Store) error {
 		if err := st.ApplyOperation(a.ctx, op, data, audit("operation applied", person(), op.Code, "")); err != nil {
 			return fmt.Errorf("apply %s: %w", file, err)
 		}
-		if err := proposeKeys(a, st, file, op); err != nil {
+		if err := proposeKeys(a, st, file, op, j); err != nil {
 			return err
 		}
-		a.print("Operation %s: %d participants, from %s.", op.Code, len(op.Participants), file)
+		j.fact(a, map[string]any{"operation": op.Code, "participants": len(op.Participants), "file": file}, "Operation %s: %d participants, from %s.", op.Code, len(op.Participants), file)
 	}
 	return nil
 }
 
+// beside resolves a path that stands in a file.
+func beside(file, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(file), path)
+}
+
 // proposeKeys records the operation's key files as proposals; a confirmed
 // certificate stays until its replacement is confirmed.
-func proposeKeys(a *app, st *store.Store, file string, op *operation.Operation) error {
+func proposeKeys(a *app, st *store.Store, file string, op *operation.Operation, j jsonFlag) error {
 	for _, p := range op.Participants {
 		for _, k := range p.Keys {
-			path := k.File
-			if !filepath.IsAbs(path) {
-				path = filepath.Join(filepath.Dir(file), path)
-			}
-			certs, err := readCertificates(path)
+			certs, err := readCertificates(beside(file, k.File))
 			if err != nil {
 				return fmt.Errorf("participant %s: %w", p.Code, err)
 			}
@@ -97,7 +106,7 @@ func proposeKeys(a *app, st *store.Store, file string, op *operation.Operation) 
 					return err
 				}
 				if change != keyring.Unchanged {
-					a.print("Key of %s: %s %s.", p.Code, cert.Fingerprint().Grouped(), change)
+					j.fact(a, map[string]any{"operation": op.Code, "participant": p.Code, "fingerprint": cert.Fingerprint(), "change": change}, "Key of %s: %s %s.", p.Code, cert.Fingerprint().Grouped(), change)
 				}
 			}
 		}
@@ -107,10 +116,12 @@ func proposeKeys(a *app, st *store.Store, file string, op *operation.Operation) 
 
 type operationListCmd struct {
 	configFlag
-	JSON bool `help:"Print as JSON, one object a line."`
+	jsonFlag
 }
 
-func (operationListCmd) Help() string { return "Example: liaison operation list" }
+func (operationListCmd) Help() string {
+	return "Example: liaison operation list\nFor one operation with its participants, see \"liaison operation show\"."
+}
 
 func (c operationListCmd) Run(a *app) error {
 	return c.withStore(a, func(st *store.Store) error {
@@ -119,16 +130,10 @@ func (c operationListCmd) Run(a *app) error {
 			return err
 		}
 		for _, op := range ops {
-			if c.JSON {
-				if err := a.json(map[string]any{"operation": op.Code, "title": op.Title, "phase": op.PhaseAt(time.Now()), "participants": len(op.Participants)}); err != nil {
-					return err
-				}
-				continue
-			}
-			a.print("%-16s %-12s %3d participants  %s", op.Code, op.PhaseAt(time.Now()), len(op.Participants), op.Title)
+			c.fact(a, map[string]any{"operation": op.Code, "title": op.Title, "phase": op.PhaseAt(time.Now()), "participants": len(op.Participants)}, "%-16s %-12s %3d participants  %s", op.Code, op.PhaseAt(time.Now()), len(op.Participants), op.Title)
 		}
-		if len(ops) == 0 && !c.JSON {
-			a.print("No operation is in force. Next: liaison operation apply")
+		if len(ops) == 0 {
+			c.say(a, "No operation is in force. Next: liaison operation apply")
 		}
 		return nil
 	})
@@ -151,9 +156,28 @@ func (c configFlag) withStore(a *app, f func(*store.Store) error) error {
 type operationShowCmd struct {
 	configFlag
 	Operation string `arg:"" help:"Operation code."`
+	jsonFlag
 }
 
 func (operationShowCmd) Help() string { return "Example: liaison operation show OP-7K3" }
+
+// shownParticipant is a participant with what is recorded of its keys.
+type shownParticipant struct {
+	Code      operation.ParticipantCode `json:"code"`
+	Authority string                    `json:"authority"`
+	Channels  []shownChannel            `json:"channels"`
+	Keys      []shownKey                `json:"keys"`
+}
+
+type shownChannel struct {
+	Kind operation.ChannelKind `json:"kind"`
+	To   string                `json:"to,omitempty"`
+}
+
+type shownKey struct {
+	State       gateway.KeyState    `json:"state"`
+	Fingerprint openpgp.Fingerprint `json:"fingerprint"`
+}
 
 func (c operationShowCmd) Run(a *app) error {
 	return c.withStore(a, func(st *store.Store) error {
@@ -161,28 +185,62 @@ func (c operationShowCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		a.print("%s  %s  (now: %s)", op.Code, op.Title, op.PhaseAt(time.Now()))
-		for _, ph := range []struct {
-			name string
-			span operation.Span
-		}{{"preparation", op.Phases.Preparation}, {"operation", op.Phases.Operation}, {"evaluation", op.Phases.Evaluation}} {
-			a.print("  %-12s %s to %s", ph.name, ph.span.From.Format(time.DateOnly), ph.span.To.Format(time.DateOnly))
-		}
+		var participants []shownParticipant
 		for _, p := range op.Participants {
-			a.print("%s  %s", p.Code, p.Authority)
-			for _, ch := range p.Channels {
-				a.print("  channel %-10s %s%s", ch.Kind, ch.Address, ch.Number)
-			}
-			keys, err := st.Keys(a.ctx, op.Code, p.Code, "")
+			shown, err := showParticipant(a, st, op, p)
 			if err != nil {
 				return err
 			}
-			for _, k := range keys {
-				a.print("  key     %-10s %s", k.State, k.Fingerprint.Grouped())
-			}
+			participants = append(participants, shown)
 		}
+		if c.JSON {
+			return a.json(map[string]any{"operation": op.Code, "title": op.Title, "organiser": op.Organiser, "phase": op.PhaseAt(time.Now()), "phases": phaseDays(op), "participants": participants})
+		}
+		printOperation(a, op, participants)
 		return nil
 	})
+}
+
+func showParticipant(a *app, st *store.Store, op *operation.Operation, p *operation.Participant) (shownParticipant, error) {
+	shown := shownParticipant{Code: p.Code, Authority: p.Authority}
+	for _, ch := range p.Channels {
+		shown.Channels = append(shown.Channels, shownChannel{ch.Kind, ch.Address + ch.Number})
+	}
+	keys, err := st.Keys(a.ctx, op.Code, p.Code, "")
+	for _, k := range keys {
+		shown.Keys = append(shown.Keys, shownKey{k.State, k.Fingerprint})
+	}
+	return shown, err
+}
+
+// shownPhase is a phase by its first and last day.
+type shownPhase struct {
+	Phase operation.Phase `json:"phase"`
+	From  string          `json:"from"`
+	To    string          `json:"to"`
+}
+
+func phaseDays(op *operation.Operation) []shownPhase {
+	shown := func(p operation.Phase, s operation.Span) shownPhase {
+		return shownPhase{p, s.From.Format(time.DateOnly), s.To.Format(time.DateOnly)}
+	}
+	return []shownPhase{shown(operation.Preparation, op.Phases.Preparation), shown(operation.Operational, op.Phases.Operation), shown(operation.Evaluation, op.Phases.Evaluation)}
+}
+
+func printOperation(a *app, op *operation.Operation, participants []shownParticipant) {
+	a.print("%s  %s  (now: %s)", op.Code, op.Title, op.PhaseAt(time.Now()))
+	for _, ph := range phaseDays(op) {
+		a.print("  %-12s %s to %s", ph.Phase, ph.From, ph.To)
+	}
+	for _, p := range participants {
+		a.print("%s  %s", p.Code, p.Authority)
+		for _, ch := range p.Channels {
+			a.print("  channel %-10s %s", ch.Kind, ch.To)
+		}
+		for _, k := range p.Keys {
+			a.print("  key     %-10s %s", k.State, k.Fingerprint.Grouped())
+		}
+	}
 }
 
 func findOperation(a *app, st *store.Store, code string) (*operation.Operation, error) {

@@ -21,6 +21,10 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
+	if config := os.Getenv("LIAISON_MORTAL"); config != "" {
+		fmt.Fprintln(os.Stderr, serveMortal(config, os.Getenv("LIAISON_DIES")))
+		os.Exit(exitFailed)
+	}
 	os.Exit(m.Run())
 }
 

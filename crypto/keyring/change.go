@@ -34,7 +34,39 @@ const (
 	Revoked   Change = "revoked"   // the newer copy revokes it: it is not used any more
 	Second    Change = "second"    // the first of two persons confirmed a replacement
 	Done      Change = "confirmed"
+	Blocked   Change = "blocked"
 )
+
+// verdict is what a change comes to: the record to put, and how the audit log
+// reads. Without an action nothing is put.
+type verdict struct {
+	record              gateway.KeyRecord
+	change              Change
+	by, action, justify string
+}
+
+// change judges a participant's records and puts one, in one transaction.
+func (r *Ring) change(ctx context.Context, op operation.Code, p operation.ParticipantCode, judge func([]gateway.KeyRecord) (verdict, error)) (Change, error) {
+	if op == "" || p == "" {
+		return "", errors.New("look up certificate: operation and participant are needed")
+	}
+	var v verdict
+	err := r.records.ChangeKeys(ctx, op, p, func(list []gateway.KeyRecord) (*gateway.KeyRecord, gateway.AuditEntry, error) {
+		var err error
+		if v, err = judge(list); err != nil || v.action == "" {
+			return nil, gateway.AuditEntry{}, err
+		}
+		return &v.record, gateway.AuditEntry{Kind: gateway.Administration, At: r.clock(), Actor: v.by, Action: v.action, Operation: op,
+			Reference: string(v.record.Fingerprint), Recipients: []operation.ParticipantCode{p}, Justification: v.justify}, nil
+	})
+	if err != nil {
+		return "", err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.recent, holder{op, p})
+	return v.change, nil
+}
 
 // Propose records a new certificate as proposed. A newer copy of one that is
 // known under the same primary fingerprint keeps its state: its valid
@@ -43,43 +75,40 @@ func (r *Ring) Propose(ctx context.Context, op operation.Code, p operation.Parti
 	if proposal.Certificate == nil || proposal.By == "" {
 		return "", errors.New("propose certificate: a certificate and who brings it are needed")
 	}
-	fp := proposal.Certificate.Fingerprint()
-	known, err := r.record(ctx, op, p, fp)
-	switch {
-	case errors.Is(err, gateway.ErrNotFound):
-	case err != nil:
-		return "", err
-	default:
-		return r.merge(ctx, known, proposal)
-	}
 	if proposal.Role == "" {
 		proposal.Role = "shared"
 	}
-	now := r.clock()
-	state, change, action := gateway.KeyProposed, Proposed, "certificate proposed"
-	if proposal.Certificate.Revoked(now) {
-		state, change, action = gateway.KeyBlocked, Revoked, "revoked certificate recorded as blocked"
-	}
-	k := gateway.KeyRecord{
-		Holding:     gateway.Holding{Operation: op, Participant: p, Fingerprint: fp, State: state},
-		Certificate: proposal.Certificate.Bytes(), KeyIDs: proposal.Certificate.KeyIDs(),
-		Role: proposal.Role, Holder: proposal.Holder, Source: proposal.Source, Added: now,
-	}
-	return change, r.put(ctx, k, proposal.By, action, "from "+proposal.Source)
+	return r.change(ctx, op, p, func(list []gateway.KeyRecord) (verdict, error) {
+		fp := proposal.Certificate.Fingerprint()
+		if known, err := find(list, op, p, fp); err == nil {
+			return r.merge(known, proposal)
+		}
+		now := r.clock()
+		state, change, action := gateway.KeyProposed, Proposed, "certificate proposed"
+		if proposal.Certificate.Revoked(now) {
+			state, change, action = gateway.KeyBlocked, Revoked, "revoked certificate recorded as blocked"
+		}
+		k := gateway.KeyRecord{
+			Holding:     gateway.Holding{Operation: op, Participant: p, Fingerprint: fp, State: state},
+			Certificate: proposal.Certificate.Bytes(), KeyIDs: proposal.Certificate.KeyIDs(),
+			Role: proposal.Role, Holder: proposal.Holder, Source: proposal.Source, Added: now,
+		}
+		return verdict{k, change, proposal.By, action, "from " + proposal.Source}, nil
+	})
 }
 
 // merge takes over what a newer copy of a known certificate adds.
-func (r *Ring) merge(ctx context.Context, known gateway.KeyRecord, proposal Proposal) (Change, error) {
+func (r *Ring) merge(known gateway.KeyRecord, proposal Proposal) (verdict, error) {
 	old, err := r.parse(known.Certificate)
 	if err != nil {
-		return "", fmt.Errorf("merge certificate %s: %w", known.Fingerprint, err)
+		return verdict{}, fmt.Errorf("merge certificate %s: %w", known.Fingerprint, err)
 	}
 	merged, err := old.Merge(proposal.Certificate)
 	if err != nil {
-		return "", fmt.Errorf("merge certificate %s: %w", known.Fingerprint, err)
+		return verdict{}, fmt.Errorf("merge certificate %s: %w", known.Fingerprint, err)
 	}
 	if bytes.Equal(merged.Bytes(), known.Certificate) {
-		return Unchanged, nil
+		return verdict{change: Unchanged}, nil
 	}
 	change, action := Merged, "certificate renewed by its own signatures"
 	known.Certificate, known.KeyIDs = merged.Bytes(), merged.KeyIDs()
@@ -87,7 +116,7 @@ func (r *Ring) merge(ctx context.Context, known gateway.KeyRecord, proposal Prop
 		change, action = Revoked, "certificate revoked by its holder"
 		known.State = gateway.KeyBlocked
 	}
-	return change, r.put(ctx, known, proposal.By, action, "from "+proposal.Source)
+	return verdict{known, change, proposal.By, action, "from " + proposal.Source}, nil
 }
 
 // Confirm makes a proposed certificate the one in use, after by compared its
@@ -105,35 +134,35 @@ func (r *Ring) Confirm(ctx context.Context, op operation.Code, p operation.Parti
 	if err != nil {
 		return "", fmt.Errorf("confirm certificate: %w", err)
 	}
-	k, err := r.record(ctx, op, p, fp)
-	if err != nil {
-		return "", err
-	}
-	if err := r.confirmable(k); err != nil {
-		return "", err
-	}
-	if k.State == gateway.KeyConfirmed {
-		return Unchanged, nil
-	}
-	replaces, err := r.replaced(ctx, k)
-	if err != nil {
-		return "", err
-	}
-	first := k.ConfirmedBy
-	if replaces != "" && (first == "" || same(first, by)) {
-		if first != "" {
-			return "", fmt.Errorf("confirm certificate %s: %s confirmed it already; a replacement needs a second person", fp.Grouped(), first)
+	return r.change(ctx, op, p, func(list []gateway.KeyRecord) (verdict, error) {
+		k, err := find(list, op, p, fp)
+		if err != nil {
+			return verdict{}, err
 		}
-		k.ConfirmedBy, k.ConfirmedAt, k.How, k.Replaces = by, r.clock(), how, replaces
-		return Second, r.put(ctx, k, by, "certificate replacement confirmed by the first person", how)
-	}
-	if replaces != "" {
-		k.ConfirmedBy, k.How = first+", "+by, k.How+"; "+how
-	} else {
+		if err := r.confirmable(k); err != nil || k.State == gateway.KeyConfirmed {
+			return verdict{change: Unchanged}, err
+		}
+		return confirm(k, replaced(list), by, how, r.clock())
+	})
+}
+
+// confirm is the first or only confirmation, or the second of a replacement.
+func confirm(k gateway.KeyRecord, replaces openpgp.Fingerprint, by, how string, now time.Time) (verdict, error) {
+	first := k.ConfirmedBy
+	k.ConfirmedAt, k.Replaces = now, replaces
+	switch {
+	case replaces == "":
 		k.ConfirmedBy, k.How = by, how
+	case first == "":
+		k.ConfirmedBy, k.How = by, how
+		return verdict{k, Second, by, "certificate replacement confirmed by the first person", how}, nil
+	case same(first, by):
+		return verdict{}, fmt.Errorf("confirm certificate %s: %s confirmed it already; a replacement needs a second person", k.Fingerprint.Grouped(), first)
+	default:
+		k.ConfirmedBy, k.How = first+", "+by, k.How+"; "+how
 	}
-	k.ConfirmedAt, k.Replaces, k.State = r.clock(), replaces, gateway.KeyConfirmed
-	return Done, r.put(ctx, k, by, "certificate confirmed", how)
+	k.State = gateway.KeyConfirmed
+	return verdict{k, Done, by, "certificate confirmed", how}, nil
 }
 
 // confirmable refuses what would fail in use.
@@ -160,11 +189,7 @@ func (r *Ring) confirmable(k gateway.KeyRecord) error {
 // replaced returns the participant's confirmed certificate that a newcomer would
 // replace; "" where there is none. A spare beside a shared one is a replacement
 // too: whoever could add a key of their own could read everything.
-func (r *Ring) replaced(ctx context.Context, newcomer gateway.KeyRecord) (openpgp.Fingerprint, error) {
-	list, err := r.records.Keys(ctx, newcomer.Operation, newcomer.Participant, "")
-	if err != nil {
-		return "", fmt.Errorf("look up the certificate in use: %w", err)
-	}
+func replaced(list []gateway.KeyRecord) openpgp.Fingerprint {
 	var fp openpgp.Fingerprint
 	var since time.Time
 	for _, k := range list {
@@ -172,7 +197,7 @@ func (r *Ring) replaced(ctx context.Context, newcomer gateway.KeyRecord) (openpg
 			fp, since = k.Fingerprint, k.ConfirmedAt
 		}
 	}
-	return fp, nil
+	return fp
 }
 
 // Block is the emergency brake: the certificate is not sealed to, opens no
@@ -186,37 +211,24 @@ func (r *Ring) Block(ctx context.Context, op operation.Code, p operation.Partici
 	if err != nil {
 		return fmt.Errorf("block certificate: %w", err)
 	}
-	k, err := r.record(ctx, op, p, fp)
-	if err != nil || k.State == gateway.KeyBlocked {
-		return err
-	}
-	k.State = gateway.KeyBlocked
-	return r.put(ctx, k, by, "certificate blocked", reason)
+	_, err = r.change(ctx, op, p, func(list []gateway.KeyRecord) (verdict, error) {
+		k, err := find(list, op, p, fp)
+		if err != nil || k.State == gateway.KeyBlocked {
+			return verdict{change: Unchanged}, err
+		}
+		k.State = gateway.KeyBlocked
+		return verdict{k, Blocked, by, "certificate blocked", reason}, nil
+	})
+	return err
 }
 
-// record returns one registration.
-func (r *Ring) record(ctx context.Context, op operation.Code, p operation.ParticipantCode, fp openpgp.Fingerprint) (gateway.KeyRecord, error) {
-	if op == "" || p == "" {
-		return gateway.KeyRecord{}, errors.New("look up certificate: operation and participant are needed")
-	}
-	list, err := r.records.Keys(ctx, op, p, fp)
-	if err != nil {
-		return gateway.KeyRecord{}, fmt.Errorf("look up certificate: %w", err)
-	}
+// find returns one registration of a participant.
+func find(list []gateway.KeyRecord, op operation.Code, p operation.ParticipantCode, fp openpgp.Fingerprint) (gateway.KeyRecord, error) {
 	i := slices.IndexFunc(list, func(k gateway.KeyRecord) bool { return k.Fingerprint == fp })
 	if i < 0 {
 		return gateway.KeyRecord{}, fmt.Errorf("certificate %s of %s in %s: %w; see \"liaison key list\"", fp.Grouped(), p, op, gateway.ErrNotFound)
 	}
 	return list[i], nil
-}
-
-func (r *Ring) put(ctx context.Context, k gateway.KeyRecord, by, action, justification string) error {
-	entry := gateway.AuditEntry{Kind: gateway.Administration, At: r.clock(), Actor: by, Action: action,
-		Operation: k.Operation, Reference: string(k.Fingerprint), Recipients: []operation.ParticipantCode{k.Participant}, Justification: justification}
-	if err := r.records.PutKey(ctx, k, entry); err != nil {
-		return fmt.Errorf("record certificate: %w", err)
-	}
-	return nil
 }
 
 // same compares two persons' names as people write them.

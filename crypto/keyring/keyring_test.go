@@ -39,15 +39,20 @@ func (r *records) KeysByID(_ context.Context, id uint64) ([]gateway.KeyRecord, e
 	return out, nil
 }
 
-func (r *records) PutKey(_ context.Context, k gateway.KeyRecord, e gateway.AuditEntry) error {
+func (r *records) ChangeKeys(ctx context.Context, op operation.Code, p operation.ParticipantCode, decide func([]gateway.KeyRecord) (*gateway.KeyRecord, gateway.AuditEntry, error)) error {
+	list, _ := r.Keys(ctx, op, p, "") // it never fails
+	k, e, err := decide(list)
+	if err != nil || k == nil {
+		return err
+	}
 	r.entries = append(r.entries, e)
 	i := slices.IndexFunc(r.list, func(x gateway.KeyRecord) bool {
 		return x.Holding.Operation == k.Operation && x.Participant == k.Participant && x.Fingerprint == k.Fingerprint
 	})
 	if i < 0 {
-		r.list = append(r.list, k)
+		r.list = append(r.list, *k)
 	} else {
-		r.list[i] = k
+		r.list[i] = *k
 	}
 	return nil
 }

@@ -7,5 +7,6 @@ var (
 	_ gateway.Reads      = (*Store)(nil)
 	_ gateway.Sequencer  = (*Store)(nil)
 	_ gateway.KeyRecords = (*Store)(nil)
+	_ gateway.Clock      = (*Store)(nil)
 	_ gateway.Ledger     = (*ledger)(nil)
 )

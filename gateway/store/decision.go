@@ -38,6 +38,11 @@ func (t *tx) record(d *gateway.Decision, inbound string, existing gateway.FormID
 			return err
 		}
 	}
+	for _, due := range d.Due {
+		if err := t.ensureDue(due); err != nil {
+			return err
+		}
+	}
 	for _, e := range d.Audit {
 		if err := t.audit(e); err != nil {
 			return err
@@ -130,8 +135,10 @@ func (t *tx) insertDelivery(f *gateway.Form, n gateway.NewDelivery) error {
 	if err != nil {
 		return fmt.Errorf("record a delivery to %s: %w", n.Participant, err)
 	}
-	t.due = t.due || n.State == gateway.Pending
-	return nil
+	if n.State != gateway.Pending {
+		return nil
+	}
+	return t.makeDue(string(f.Operation), string(n.Participant), string(n.Channel))
 }
 
 // appendEvidence appends to a delivery's attempts, always.
@@ -151,39 +158,46 @@ func (t *tx) appendEvidence(op string, e gateway.Evidence) error {
 // prove appends evidence and moves the delivery's state forward to what it
 // proves.
 func (t *tx) prove(e gateway.Evidence) error {
-	var op string
-	var state gateway.State
-	err := t.row(`SELECT operation, state FROM delivery WHERE id = $1`+t.s.d.forUpdate, string(e.Delivery)).Scan(&op, &state)
+	r, err := t.lockDelivery(e.Delivery)
 	if err != nil {
-		return fmt.Errorf("read the delivery of an evidence: %w", notFound(err))
-	}
-	if err := t.appendEvidence(op, e); err != nil {
 		return err
 	}
-	return t.advance(op, e, state)
+	if err := t.appendEvidence(r.operation, e); err != nil {
+		return err
+	}
+	return t.advance(r, e)
 }
 
 // advance moves a state to a higher rank; Withheld is left by Release alone.
-func (t *tx) advance(op string, e gateway.Evidence, state gateway.State) error {
-	if e.State == "" || e.State == gateway.Withheld || state == gateway.Withheld || e.State.Rank() <= state.Rank() {
+func (t *tx) advance(r *deliveryRow, e gateway.Evidence) error {
+	if e.State == "" || e.State == gateway.Withheld || r.state == gateway.Withheld || e.State.Rank() <= r.state.Rank() {
 		return nil
 	}
 	reason, confirmed := e.Detail, int64(0)
 	if e.State.Rank() >= gateway.ConfirmedBySystem.Rank() {
 		reason, confirmed = "", millis(e.At)
 	}
-	sealed, err := t.seal(op, "delivery", string(e.Delivery), "reason", []byte(reason))
+	sealed, err := t.seal(r.operation, "delivery", r.id, "reason", []byte(reason))
 	if err != nil {
 		return err
 	}
 	// Whoever is attempting it now has lost the claim: its own outcome can't
 	// outrank what was proven, and its retry would be a repeat.
 	_, err = t.exec(`UPDATE delivery SET state = $1, sealed_reason = $2, confirmed = CASE WHEN confirmed = 0 THEN $3 ELSE confirmed END, owner = '', lease_until = 0, fence = fence + 1 WHERE id = $4`,
-		string(e.State), sealed, confirmed, string(e.Delivery))
+		string(e.State), sealed, confirmed, r.id)
 	if err != nil {
 		return fmt.Errorf("move a delivery to %q: %w", e.State, err)
 	}
-	return nil
+	return t.settled(r, e.State)
+}
+
+// settled rouses the watch of an urgent form when one of its deliveries is
+// waited for no longer.
+func (t *tx) settled(r *deliveryRow, state gateway.State) error {
+	if r.priority != gateway.Urgent || state != gateway.Withheld && state.Rank() < gateway.Failed.Rank() {
+		return nil
+	}
+	return t.rouse(r.form)
 }
 
 // audit writes an entry in the transaction that it reports.

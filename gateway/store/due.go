@@ -4,18 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"liaison/gateway"
 )
-
-// Due is something that time starts: a reminder, a heartbeat, a newsletter.
-type Due struct {
-	Kind  string
-	Key   string
-	At    time.Time
-	Fence int64 // of the claim
-}
 
 // SetDue sets when something is due; a row of the same kind and key is moved.
 func (s *Store) SetDue(ctx context.Context, kind, key string, at time.Time) error {
@@ -26,39 +19,43 @@ func (s *Store) SetDue(ctx context.Context, kind, key string, at time.Time) erro
 	})
 }
 
-// EnsureDue sets when something is due unless that is set already.
-func (s *Store) EnsureDue(ctx context.Context, kind, key string, at time.Time) error {
-	return s.write(ctx, func(t *tx) error {
-		_, err := t.exec(`INSERT INTO due (kind, key, at) VALUES ($1, $2, $3) ON CONFLICT (kind, key) DO NOTHING`, kind, key, millis(at))
-		return err
-	})
+// ensureDue sets when something is due unless that is set already.
+func (t *tx) ensureDue(d gateway.Due) error {
+	_, err := t.exec(`INSERT INTO due (kind, key, at) VALUES ($1, $2, $3) ON CONFLICT (kind, key) DO NOTHING`, d.Kind, d.Key, millis(d.At))
+	if err != nil {
+		return fmt.Errorf("set when %s is due: %w", d.Kind, err)
+	}
+	return nil
 }
 
-// ClaimDue leases what is due by now to this node for 30 seconds, oldest first.
-func (s *Store) ClaimDue(ctx context.Context, limit int, now time.Time) (list []Due, err error) {
+// rouse makes whoever watches an urgent form look again: one of its deliveries
+// was confirmed or given up.
+func (t *tx) rouse(form string) error {
+	n, err := t.exec(`UPDATE due SET at = $1 WHERE kind = $2 AND key = $3`, time.Now().UnixMilli(), gateway.DueWatch, form)
+	if err != nil {
+		return fmt.Errorf("rouse a form's watch: %w", err)
+	}
+	t.due = t.due || n > 0
+	return nil
+}
+
+// ClaimDue implements gateway.Clock: it leases what is due to this node for 30
+// seconds, oldest first.
+func (s *Store) ClaimDue(ctx context.Context, kinds []string, limit int, now time.Time) (list []gateway.Due, err error) {
+	marks, args := make([]string, len(kinds)), []any{millis(now)}
+	for i, k := range kinds {
+		marks[i], args = fmt.Sprintf("$%d", i+2), append(args, k)
+	}
+	which := ` d.at <= $1 AND d.kind IN (` + strings.Join(marks, ",") + `)`
+	// An empty agenda costs no commit.
+	var any int64
+	err = s.read().QueryRow(ctx, `SELECT count(*) FROM (SELECT 1 FROM due d WHERE`+which+` LIMIT 1) AS q`, args...).Scan(&any)
+	if err != nil || any == 0 {
+		return nil, err
+	}
 	err = s.write(ctx, func(t *tx) error {
-		list = nil
-		clock, err := t.clock()
-		if err != nil {
-			return err
-		}
-		rows, err := t.Query(t.ctx, `UPDATE due SET owner = $1, lease_until = $2, fence = fence + 1 WHERE (kind, key) IN (
-			SELECT d.kind, d.key FROM due d WHERE d.at <= $3 AND d.lease_until <= $4 ORDER BY d.at, d.kind, d.key LIMIT $5`+s.d.skipLocked+`) RETURNING kind, key, at, fence`,
-			s.opt.Node, clock+leaseFor.Milliseconds(), millis(now), clock, int64(limit))
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var d Due
-			var at int64
-			if err := rows.Scan(&d.Kind, &d.Key, &at, &d.Fence); err != nil {
-				return err
-			}
-			d.At = when(at)
-			list = append(list, d)
-		}
-		return rows.Err()
+		list, err = t.claimDue(which, args, limit)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claim what is due: %w", err)
@@ -66,22 +63,64 @@ func (s *Store) ClaimDue(ctx context.Context, limit int, now time.Time) (list []
 	return list, nil
 }
 
-// FinishDue ends a claim: next is when it is due again, zero for never.
-// ErrFenced: the claim is somebody else's now.
-func (s *Store) FinishDue(ctx context.Context, d Due, next time.Time) error {
-	return s.write(ctx, func(t *tx) error {
-		var n int64
-		var err error
-		if next.IsZero() {
-			n, err = t.exec(`DELETE FROM due WHERE kind = $1 AND key = $2 AND fence = $3`, d.Kind, d.Key, d.Fence)
-		} else {
-			n, err = t.exec(`UPDATE due SET at = $1, owner = '', lease_until = 0 WHERE kind = $2 AND key = $3 AND fence = $4`, millis(next), d.Kind, d.Key, d.Fence)
+func (t *tx) claimDue(which string, args []any, limit int) (list []gateway.Due, err error) {
+	clock, err := t.clock()
+	if err != nil {
+		return nil, err
+	}
+	n := len(args)
+	query := fmt.Sprintf(`UPDATE due SET owner = $%d, lease_until = $%d, fence = fence + 1 WHERE (kind, key) IN (
+		SELECT d.kind, d.key FROM due d WHERE%s AND d.lease_until <= $%d ORDER BY d.at, d.kind, d.key LIMIT $%d%s) RETURNING kind, key, at, fence`,
+		n+1, n+2, which, n+3, n+4, t.s.d.skipLocked)
+	rows, err := t.Query(t.ctx, query, append(args, t.s.opt.Node, clock+leaseFor.Milliseconds(), clock, int64(limit))...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var d gateway.Due
+		var at int64
+		if err := rows.Scan(&d.Kind, &d.Key, &at, &d.Fence); err != nil {
+			return nil, err
 		}
-		if err == nil && n == 0 {
+		d.At = when(at)
+		list = append(list, d)
+	}
+	return list, rows.Err()
+}
+
+// FinishDue implements gateway.Clock. The row is locked before anything is
+// decided, so that who rouses it meanwhile is heard.
+func (s *Store) FinishDue(ctx context.Context, d gateway.Due, decide func(gateway.Ledger) (*gateway.Decision, time.Time, error)) error {
+	err := s.write(ctx, func(t *tx) error {
+		var at int64
+		err := notFound(t.row(`SELECT at FROM due WHERE kind = $1 AND key = $2 AND fence = $3`+s.d.forUpdate, d.Kind, d.Key, d.Fence).Scan(&at))
+		if errors.Is(err, gateway.ErrNotFound) {
 			return gateway.ErrFenced
+		}
+		if err != nil {
+			return err
+		}
+		then, next, err := decide(&ledger{t: t})
+		if err != nil {
+			return err
+		}
+		if then != nil {
+			if err := t.record(then, "", ""); err != nil {
+				return err
+			}
+		}
+		if next.IsZero() {
+			_, err = t.exec(`DELETE FROM due WHERE kind = $1 AND key = $2`, d.Kind, d.Key)
+		} else {
+			_, err = t.exec(`UPDATE due SET at = $1, owner = '', lease_until = 0 WHERE kind = $2 AND key = $3`, millis(next), d.Kind, d.Key)
 		}
 		return err
 	})
+	if err != nil {
+		return fmt.Errorf("finish what was due: %w", err)
+	}
+	return nil
 }
 
 // Lease takes or prolongs a named lease, e.g. of the one IMAP reader of a
@@ -138,31 +177,47 @@ func (s *Store) SetMailPosition(ctx context.Context, account, mailbox string, ui
 	})
 }
 
-// Depth is how many deliveries of a channel are in a state, and since when the
-// oldest of them waits.
+// Depth is how many things wait in a queue, and since when the oldest does.
 type Depth struct {
-	Channel string
-	State   gateway.State
-	Count   int64
-	Oldest  time.Time
+	Queue  string // of deliveries: their channel
+	Count  int64
+	Oldest time.Time
 }
 
-// Depths returns the deliveries by channel and state, for metrics.
+// queues are what waits, each by an index that holds what waits alone.
+var queues = []string{
+	`SELECT 'delivery ' || channel, count(*), min(created) FROM delivery WHERE state = 'pending' GROUP BY channel`,
+	`SELECT 'held', count(*), min(recorded) FROM inbound WHERE verdict = 'held' AND settled = 0`,
+	`SELECT 'audit', count(*), min(at) FROM audit WHERE sequence IS NULL`,
+	`SELECT 'due', count(*), min(at) FROM due WHERE at <= $1`,
+}
+
+// Depths returns the queues that aren't empty, for metrics.
 func (s *Store) Depths(ctx context.Context) ([]Depth, error) {
-	rows, err := s.read().Query(ctx, `SELECT channel, state, count(*), min(created) FROM delivery GROUP BY channel, state ORDER BY channel, state`)
-	if err != nil {
-		return nil, fmt.Errorf("count deliveries: %w", err)
-	}
-	defer rows.Close()
 	var list []Depth
-	for rows.Next() {
-		var d Depth
-		var oldest int64
-		if err := rows.Scan(&d.Channel, &d.State, &d.Count, &oldest); err != nil {
-			return nil, err
+	for i, query := range queues {
+		var args []any
+		if i == len(queues)-1 {
+			args = []any{time.Now().UnixMilli()}
 		}
-		d.Oldest = when(oldest)
-		list = append(list, d)
+		rows, err := s.read().Query(ctx, query, args...)
+		if err != nil {
+			return nil, fmt.Errorf("count what waits: %w", err)
+		}
+		for rows.Next() {
+			var d Depth
+			var oldest *int64
+			if err := rows.Scan(&d.Queue, &d.Count, &oldest); err != nil {
+				return nil, errors.Join(err, rows.Close())
+			}
+			if oldest != nil {
+				d.Oldest = when(*oldest)
+				list = append(list, d)
+			}
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return nil, fmt.Errorf("count what waits: %w", err)
+		}
 	}
-	return list, rows.Err()
+	return list, nil
 }

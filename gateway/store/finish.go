@@ -27,17 +27,19 @@ func (s *Store) Finish(ctx context.Context, a *gateway.Attempt, consequence func
 
 // deliveryRow is what the transitions look at, locked.
 type deliveryRow struct {
-	id, operation, owner string
-	state                gateway.State
-	channel              string
-	fence, epoch         int64
-	attempts, dropped    int64
+	id, form, operation string
+	participant, owner  string
+	state               gateway.State
+	priority            gateway.Priority
+	channel             string
+	fence, epoch        int64
+	attempts, dropped   int64
 }
 
 func (t *tx) lockDelivery(id gateway.DeliveryID) (*deliveryRow, error) {
 	r := &deliveryRow{id: string(id)}
-	err := t.row(`SELECT operation, owner, state, channel, fence, owner_epoch, attempts, dropped FROM delivery WHERE id = $1`+t.s.d.forUpdate, r.id).
-		Scan(&r.operation, &r.owner, &r.state, &r.channel, &r.fence, &r.epoch, &r.attempts, &r.dropped)
+	err := t.row(`SELECT form, operation, participant, owner, state, priority, channel, fence, owner_epoch, attempts, dropped FROM delivery WHERE id = $1`+t.s.d.forUpdate, r.id).
+		Scan(&r.form, &r.operation, &r.participant, &r.owner, &r.state, &r.priority, &r.channel, &r.fence, &r.epoch, &r.attempts, &r.dropped)
 	if err != nil {
 		return nil, fmt.Errorf("read delivery %s: %w", id, notFound(err))
 	}
@@ -106,9 +108,11 @@ func (t *tx) follow(r *deliveryRow, a *gateway.Attempt) error {
 		return fmt.Errorf("record what follows: %w", err)
 	}
 	if next.State != gateway.Pending || next.Channel == "" || state != gateway.Pending {
-		return nil
+		return t.settled(r, state)
 	}
-	t.due = true
+	if err := t.makeDue(r.operation, r.participant, string(next.Channel)); err != nil {
+		return err
+	}
 	return t.moveTo(r, a)
 }
 

@@ -26,7 +26,10 @@ func (s *Store) KeysByID(ctx context.Context, keyID uint64) ([]gateway.KeyRecord
 }
 
 func (s *Store) keyRecords(ctx context.Context, query string, args ...any) ([]gateway.KeyRecord, error) {
-	q := s.read()
+	return keyRecords(ctx, s.read(), query, args...)
+}
+
+func keyRecords(ctx context.Context, q querier, query string, args ...any) ([]gateway.KeyRecord, error) {
 	rows, err := q.Query(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read certificates: %w", err)
@@ -34,11 +37,6 @@ func (s *Store) keyRecords(ctx context.Context, query string, args ...any) ([]ga
 	list, err := scanKeys(rows)
 	if err != nil {
 		return nil, fmt.Errorf("read certificates: %w", err)
-	}
-	for i := range list {
-		if list[i].KeyIDs, err = keyIDs(ctx, q, list[i].Holding); err != nil {
-			return nil, fmt.Errorf("read key ids: %w", err)
-		}
 	}
 	return list, nil
 }
@@ -75,30 +73,56 @@ func keyIDs(ctx context.Context, q querier, h gateway.Holding) (ids []uint64, er
 	return ids, rows.Err()
 }
 
-// PutKey implements gateway.KeyRecords.
-func (s *Store) PutKey(ctx context.Context, r gateway.KeyRecord, entry gateway.AuditEntry) error {
-	op, p, fp := string(r.Operation), string(r.Participant), string(r.Fingerprint)
+// ChangeKeys implements gateway.KeyRecords. On PostgreSQL a lock on operation and
+// participant makes changes wait for each other, whether there are rows or not.
+func (s *Store) ChangeKeys(ctx context.Context, op operation.Code, p operation.ParticipantCode, decide func([]gateway.KeyRecord) (*gateway.KeyRecord, gateway.AuditEntry, error)) error {
 	err := s.write(ctx, func(t *tx) error {
-		_, err := t.exec(`INSERT INTO certificate (operation, participant, fingerprint, state, certificate, role, holder, source, added, confirmed_by, confirmed_at, how, replaces)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-			ON CONFLICT (operation, participant, fingerprint) DO UPDATE SET state = $4, certificate = $5, role = $6, holder = $7, source = $8, added = $9,
-				confirmed_by = $10, confirmed_at = $11, how = $12, replaces = $13`,
-			op, p, fp, string(r.State), r.Certificate, r.Role, r.Holder, r.Source, millis(r.Added), r.ConfirmedBy, millis(r.ConfirmedAt), r.How, string(r.Replaces))
+		if s.d.serialize != "" {
+			if _, err := t.exec(s.d.serialize, "certificates/"+string(op)+"/"+string(p)); err != nil {
+				return err
+			}
+		}
+		list, err := keyRecords(t.ctx, t, `SELECT `+keyColumns+` FROM certificate c WHERE c.operation = $1 AND c.participant = $2 ORDER BY c.added, c.fingerprint`, string(op), string(p))
 		if err != nil {
 			return err
 		}
-		if _, err := t.exec(`DELETE FROM certificate_key WHERE operation = $1 AND participant = $2 AND fingerprint = $3`, op, p, fp); err != nil {
+		for i := range list {
+			if list[i].KeyIDs, err = keyIDs(t.ctx, t, list[i].Holding); err != nil {
+				return fmt.Errorf("read key ids: %w", err)
+			}
+		}
+		r, entry, err := decide(list)
+		if err != nil || r == nil {
 			return err
 		}
-		for _, id := range r.KeyIDs {
-			if _, err := t.exec(`INSERT INTO certificate_key (key_id, operation, participant, fingerprint) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, int64(id), op, p, fp); err != nil {
-				return err
-			}
+		if err := t.putKey(r); err != nil {
+			return err
 		}
 		return t.audit(entry)
 	})
 	if err != nil {
-		return fmt.Errorf("record a certificate: %w", err)
+		return fmt.Errorf("change certificates: %w", err)
+	}
+	return nil
+}
+
+func (t *tx) putKey(r *gateway.KeyRecord) error {
+	op, p, fp := string(r.Operation), string(r.Participant), string(r.Fingerprint)
+	_, err := t.exec(`INSERT INTO certificate (operation, participant, fingerprint, state, certificate, role, holder, source, added, confirmed_by, confirmed_at, how, replaces)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+		ON CONFLICT (operation, participant, fingerprint) DO UPDATE SET state = $4, certificate = $5, role = $6, holder = $7, source = $8, added = $9,
+			confirmed_by = $10, confirmed_at = $11, how = $12, replaces = $13`,
+		op, p, fp, string(r.State), r.Certificate, r.Role, r.Holder, r.Source, millis(r.Added), r.ConfirmedBy, millis(r.ConfirmedAt), r.How, string(r.Replaces))
+	if err != nil {
+		return err
+	}
+	if _, err := t.exec(`DELETE FROM certificate_key WHERE operation = $1 AND participant = $2 AND fingerprint = $3`, op, p, fp); err != nil {
+		return err
+	}
+	for _, id := range r.KeyIDs {
+		if _, err := t.exec(`INSERT INTO certificate_key (key_id, operation, participant, fingerprint) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, int64(id), op, p, fp); err != nil {
+			return err
+		}
 	}
 	return nil
 }

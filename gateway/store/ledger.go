@@ -106,6 +106,13 @@ func (l *ledger) Deliveries(form gateway.FormID) ([]gateway.Delivery, error) {
 	return l.t.s.deliveries(l.t.ctx, l.t, `WHERE d.form = $1 ORDER BY d.participant`, string(form))
 }
 
+// Unconfirmed implements gateway.Ledger.
+func (l *ledger) Unconfirmed(op operation.Code, sender operation.ParticipantCode, p gateway.Priority, from, to time.Time) ([]gateway.Delivery, error) {
+	return l.t.s.deliveries(l.t.ctx, l.t, `WHERE f.operation = $1 AND f.sender = $2 AND f.role = 'form' AND f.state = 'accepted' AND f.priority = $3
+		AND f.received >= $4 AND f.received < $5 AND d.state IN ('pending','handed over') ORDER BY f.number, d.participant`,
+		string(op), string(sender), string(p), millis(from), millis(to))
+}
+
 // Once implements gateway.Ledger.
 func (l *ledger) Once(what string, now time.Time, period time.Duration) (bool, error) {
 	n, err := l.t.exec(`INSERT INTO mark (what, at) VALUES ($1, $2) ON CONFLICT (what) DO UPDATE SET at = $2 WHERE mark.at <= $3`,

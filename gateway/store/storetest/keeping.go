@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,16 +19,22 @@ func keyRecords(t *testing.T, r Record) {
 	s := open(t, r)
 	k := gateway.KeyRecord{Holding: gateway.Holding{Operation: opCode, Participant: latvia, Fingerprint: "0123456789ABCDEF0123456789ABCDEF01234567", State: gateway.KeyProposed},
 		Certificate: []byte{1, 2, 3}, KeyIDs: []uint64{7, 0xFEDCBA9876543210}, Role: "shared", Holder: "functional mailbox", Source: "file", Added: dawn}
-	must(t, "PutKey", s.PutKey(ctx(t), k, entry("certificate proposed", "")))
+	put := func(action string) {
+		t.Helper()
+		must(t, "ChangeKeys", s.ChangeKeys(ctx(t), opCode, latvia, func([]gateway.KeyRecord) (*gateway.KeyRecord, gateway.AuditEntry, error) {
+			return &k, entry(action, ""), nil
+		}))
+	}
+	put("certificate proposed")
 	k.State, k.ConfirmedBy, k.ConfirmedAt, k.How = gateway.KeyConfirmed, "A. Example", dawn.Add(time.Hour), "read back"
-	must(t, "PutKey again", s.PutKey(ctx(t), k, entry("certificate confirmed", "")))
+	put("certificate confirmed")
 	for what, get := range map[string]func() ([]gateway.KeyRecord, error){
 		"Keys(all)":         func() ([]gateway.KeyRecord, error) { return s.Keys(ctx(t), "", "", "") },
 		"Keys(participant)": func() ([]gateway.KeyRecord, error) { return s.Keys(ctx(t), opCode, latvia, "") },
 		"KeysByID(high)":    func() ([]gateway.KeyRecord, error) { return s.KeysByID(ctx(t), 0xFEDCBA9876543210) },
 	} {
 		got, err := get()
-		if err != nil || len(got) != 1 || got[0].State != gateway.KeyConfirmed || len(got[0].KeyIDs) != 2 || !got[0].ConfirmedAt.Equal(k.ConfirmedAt) {
+		if err != nil || len(got) != 1 || got[0].State != gateway.KeyConfirmed || !got[0].ConfirmedAt.Equal(k.ConfirmedAt) {
 			t.Errorf("%s = %+v, %v; want the confirmed record", what, got, err)
 		}
 	}
@@ -35,6 +43,35 @@ func keyRecords(t *testing.T, r Record) {
 	}
 	if rows, err := s.ShowAudit(ctx(t), store.AuditFilter{Operation: opCode}); err != nil || len(rows) != 2 {
 		t.Errorf("ShowAudit = %d, %v; want an entry for each change", len(rows), err)
+	}
+}
+
+// keyChanges: who changes a participant's certificates sees what others did.
+func keyChanges(t *testing.T, r Record) {
+	s := open(t, r)
+	const writers = 8
+	var wg sync.WaitGroup
+	for i := range writers {
+		wg.Go(func() {
+			err := s.ChangeKeys(ctx(t), opCode, latvia, func(list []gateway.KeyRecord) (*gateway.KeyRecord, gateway.AuditEntry, error) {
+				k := gateway.KeyRecord{Holding: gateway.Holding{Operation: opCode, Participant: latvia, Fingerprint: openpgp.Fingerprint(fmt.Sprintf("%040d", i)), State: gateway.KeyProposed},
+					Certificate: []byte{1}, Role: "shared", Added: dawn, How: fmt.Sprint(len(list))}
+				return &k, entry("certificate proposed", ""), nil
+			})
+			if err != nil {
+				t.Errorf("ChangeKeys: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	list, err := s.Keys(ctx(t), opCode, latvia, "")
+	must(t, "Keys", err)
+	saw := map[string]bool{}
+	for _, k := range list {
+		saw[k.How] = true
+	}
+	if len(saw) != writers {
+		t.Errorf("%d writers saw %d different lists; want one after the other", writers, len(saw))
 	}
 }
 
@@ -97,28 +134,78 @@ func dueRows(t *testing.T, r Record) {
 	c := &clock{dawn}
 	s := r.Open(t, "a", store.Options{Clock: c.Now})
 	must(t, "SetDue", s.SetDue(ctx(t), "reminder", "LV", dawn.Add(time.Minute)))
-	must(t, "EnsureDue", s.EnsureDue(ctx(t), "reminder", "LV", dawn))
-	if ds, err := s.ClaimDue(ctx(t), 10, dawn); err != nil || len(ds) != 0 {
+	if ds, err := s.ClaimDue(ctx(t), []string{"reminder"}, 10, dawn); err != nil || len(ds) != 0 {
 		t.Fatalf("ClaimDue early = %v, %v; want none", ds, err)
 	}
-	first, err := s.ClaimDue(ctx(t), 10, dawn.Add(time.Minute))
-	if err != nil || len(first) != 1 {
-		t.Fatalf("ClaimDue = %v, %v; want one", first, err)
+	claimDue := func() []gateway.Due {
+		t.Helper()
+		ds, err := s.ClaimDue(ctx(t), []string{"other", "reminder"}, 10, dawn.Add(time.Minute))
+		must(t, "ClaimDue", err)
+		return ds
 	}
-	if ds, _ := s.ClaimDue(ctx(t), 10, dawn.Add(time.Minute)); len(ds) != 0 {
+	if ds, err := s.ClaimDue(ctx(t), []string{"other"}, 10, dawn.Add(time.Hour)); err != nil || len(ds) != 0 {
+		t.Fatalf("ClaimDue(another kind) = %v, %v; want none", ds, err)
+	}
+	first := claimDue()
+	if len(first) != 1 {
+		t.Fatalf("ClaimDue = %v; want one", first)
+	}
+	if ds := claimDue(); len(ds) != 0 {
 		t.Errorf("ClaimDue again = %v; want none", ds)
 	}
 	c.now = dawn.Add(time.Minute)
-	second, err := s.ClaimDue(ctx(t), 10, dawn.Add(time.Minute))
-	if err != nil || len(second) != 1 {
-		t.Fatalf("ClaimDue after the lease = %v, %v; want one", second, err)
+	second := claimDue()
+	if len(second) != 1 {
+		t.Fatalf("ClaimDue after the lease = %v; want one", second)
 	}
-	if err := s.FinishDue(ctx(t), first[0], time.Time{}); !errors.Is(err, gateway.ErrFenced) {
+	never := func(gateway.Ledger) (*gateway.Decision, time.Time, error) {
+		t.Error("an old claim decides")
+		return nil, time.Time{}, nil
+	}
+	if err := s.FinishDue(ctx(t), first[0], never); !errors.Is(err, gateway.ErrFenced) {
 		t.Errorf("FinishDue(old claim) = %v; want ErrFenced", err)
 	}
-	must(t, "FinishDue", s.FinishDue(ctx(t), second[0], dawn.Add(time.Hour)))
-	if ds, err := s.ClaimDue(ctx(t), 10, dawn.Add(time.Hour)); err != nil || len(ds) != 1 {
+	f := newForm("R1", gateway.FormAccepted)
+	must(t, "FinishDue", s.FinishDue(ctx(t), second[0], func(l gateway.Ledger) (*gateway.Decision, time.Time, error) {
+		d, err := decision(f)(l)
+		return d, dawn.Add(time.Hour), err
+	}))
+	if got, err := s.Form(ctx(t), f.ID); err != nil || got.Reference != "R1" {
+		t.Errorf("Form = %v, %v; want what the due work led to", got, err)
+	}
+	if ds := claimDue(); len(ds) != 0 {
+		t.Errorf("ClaimDue before its next time = %v; want none", ds)
+	}
+	if ds, err := s.ClaimDue(ctx(t), []string{"reminder"}, 10, dawn.Add(time.Hour)); err != nil || len(ds) != 1 {
 		t.Errorf("ClaimDue an hour later = %v, %v; want one", ds, err)
+	}
+}
+
+// rousing: a confirmation of an urgent form's delivery makes its watch due.
+func rousing(t *testing.T, r Record) {
+	s := open(t, r)
+	urgent, routine := newForm("R1", gateway.FormAccepted), newForm("R2", gateway.FormAccepted)
+	urgent.Priority = gateway.Urgent
+	far := time.Now().Add(time.Hour)
+	for _, f := range []gateway.Form{urgent, routine} {
+		d := to(poland, operation.Mail)
+		d.Priority = f.Priority
+		_, err := s.Accept(ctx(t), inbound(f.Reference), func(l gateway.Ledger) (*gateway.Decision, error) {
+			out, err := decision(f, d)(l)
+			if err == nil {
+				out.Due = []gateway.Due{{Kind: gateway.DueWatch, Key: string(f.ID), At: far}}
+			}
+			return out, err
+		})
+		must(t, "Accept", err)
+		e := gateway.Evidence{Delivery: d.ID, Outcome: gateway.Confirmed, State: gateway.ConfirmedByPerson, Channel: operation.Mail, At: dawn}
+		must(t, "Record", s.Record(ctx(t), func(gateway.Ledger) (*gateway.Decision, error) {
+			return &gateway.Decision{Operation: opCode, Evidence: []gateway.Evidence{e}}, nil
+		}))
+	}
+	ds, err := s.ClaimDue(ctx(t), []string{gateway.DueWatch}, 10, time.Now())
+	if err != nil || len(ds) != 1 || ds[0].Key != string(urgent.ID) {
+		t.Errorf("ClaimDue after both were confirmed = %v, %v; want the urgent form's watch alone", ds, err)
 	}
 }
 

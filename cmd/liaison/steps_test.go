@@ -1,0 +1,301 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-smtp"
+
+	"liaison/crypto/openpgp"
+	"liaison/gateway"
+	"liaison/gateway/operation"
+	"liaison/gateway/simulator"
+	"liaison/gateway/store"
+)
+
+// mortal is a record whose process ends by SIGKILL at a step: "after Accept 1"
+// is the moment when the first Accept is committed and nobody was told.
+// It writes every step that it came by into a file.
+type mortal struct {
+	record
+	dies  string
+	steps *os.File
+
+	mu   sync.Mutex // guards seen
+	seen map[string]int
+}
+
+func (m *mortal) step(name string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.seen[name]++
+	name = fmt.Sprintf("%s %d", name, m.seen[name])
+	fmt.Fprintln(m.steps, name)
+	if name == m.dies {
+		p, _ := os.FindProcess(os.Getpid()) // on Unix it is always found
+		_ = p.Kill()
+		select {} // nothing more happens in this process
+	}
+}
+
+func (m *mortal) Offer(ctx context.Context, in *gateway.Inbound) (int, *gateway.Receipt, error) {
+	n, r, err := m.record.Offer(ctx, in)
+	m.step("after Offer")
+	return n, r, err
+}
+
+func (m *mortal) Accept(ctx context.Context, in *gateway.Inbound, decide func(gateway.Ledger) (*gateway.Decision, error)) (*gateway.Receipt, error) {
+	r, err := m.record.Accept(ctx, in, decide)
+	m.step("after Accept")
+	return r, err
+}
+
+func (m *mortal) Claim(ctx context.Context, want gateway.Want, now time.Time) ([]gateway.Delivery, error) {
+	ds, err := m.record.Claim(ctx, want, now)
+	if len(ds) > 0 {
+		m.step("after Claim")
+	}
+	return ds, err
+}
+
+func (m *mortal) Number(ctx context.Context, session string, id gateway.DeliveryID) (int64, error) {
+	n, err := m.record.Number(ctx, session, id)
+	m.step("after Number")
+	return n, err
+}
+
+func (m *mortal) Finish(ctx context.Context, a *gateway.Attempt, then func(gateway.Ledger) (*gateway.Decision, error)) error {
+	m.step("after Send, before Finish")
+	err := m.record.Finish(ctx, a, then)
+	m.step("after Finish")
+	return err
+}
+
+func (m *mortal) Acknowledge(ctx context.Context, op operation.Code, p operation.ParticipantCode, seq int64, by string) ([]gateway.DeliveryID, error) {
+	ids, err := m.record.Acknowledge(ctx, op, p, seq, by)
+	m.step("after Acknowledge")
+	return ids, err
+}
+
+// serveMortal is "liaison serve" on a mortal record, in a child process.
+func serveMortal(config, dies string) error {
+	a := &app{context.Background(), streams{os.Stdin, os.Stdout, os.Stderr}}
+	s, err := configFlag{Config: config}.load()
+	if err != nil {
+		return err
+	}
+	s.opt.Log = slog.New(slog.NewTextHandler(a.err, nil))
+	st, err := store.Open(a.ctx, s.dsn, s.opt)
+	if err != nil {
+		return err
+	}
+	steps, err := os.OpenFile(filepath.Join(filepath.Dir(config), "steps"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	n, err := newNode(s, st, &mortal{record: st, dies: dies, steps: steps, seen: map[string]int{}})
+	if err != nil {
+		return err
+	}
+	return n.run(a)
+}
+
+// hall is a room with an agent, LV, and two officers with mail programs, EE and
+// FI, whose mail comes over LMTP.
+type hall struct {
+	*room
+	mails   *sink
+	lmtp    string
+	ee      simulator.Participant
+	repeats int // mails that came again so far
+}
+
+const eeAddress = "officer@ee.example"
+
+func newHall(t *testing.T) *hall {
+	t.Helper()
+	h := &hall{room: newRoom(t, "LV")}
+	mails, smtpAddress := startSink(t)
+	h.mails = mails
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.lmtp = l.Addr().String()
+	l.Close()
+	h.write("gw/gateway.yaml", h.read("gw/gateway.yaml")+fmt.Sprintf("mail:\n  smtp: {url: \"smtp+insecure://%s\"}\n  lmtp: {listen: %q}\n", smtpAddress, h.lmtp))
+	op := h.read("gw/operations/operation.yaml")
+	for _, p := range []string{"EE", "FI"} {
+		address := "officer@" + strings.ToLower(p) + ".example"
+		h.ok("key", "generate", "--name", p, "--address", address, "--out", h.path(p+".asc"))
+		op += fmt.Sprintf("  - {code: %[1]s, country: %[1]s, class: eu-member, authority: Customs, reference: JCO, languages: [en], duty: {phone: \"+000\"},\n"+
+			"     keys: [{file: ../../%[1]s.asc.cert.asc, role: shared}], addresses: [%[2]s], channels: [{kind: pgp-mail, address: %[2]s}]}\n", p, address)
+	}
+	h.write("gw/operations/operation.yaml", op)
+	h.ok("operation", "apply", "-c", h.path("gw/gateway.yaml"))
+	h.ee = simulator.Participant{Code: "EE", Address: eeAddress, To: unit, Key: h.key("EE"), Gateway: h.certificate("gw/keys/gateway.cert.asc")}
+	for _, p := range []string{"EE", "FI"} {
+		h.ok("key", "confirm", "-c", h.path("gw/gateway.yaml"), "OP-001", p, string(h.key(p).Certificate().Fingerprint()), "--how", "read back in a test")
+	}
+	return h
+}
+
+func (h *hall) key(participant string) *openpgp.SecretKey {
+	h.t.Helper()
+	keys, err := openpgp.ParseSecretKeys([]byte(h.read(participant+".asc")), nil)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return keys[0]
+}
+
+func (h *hall) certificate(file string) *openpgp.Certificate {
+	h.t.Helper()
+	certs, err := openpgp.ParseCertificates([]byte(h.read(file)))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return certs[0]
+}
+
+// supervise keeps the gateway running as a service manager does: it dies at the
+// step, if it comes by, and is started again. The returned function ends it.
+func (h *hall) supervise(dies string) (end func()) {
+	h.t.Helper()
+	ctx, cancel := context.WithCancel(h.t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for ctx.Err() == nil {
+			c := exec.CommandContext(ctx, os.Args[0])
+			c.Env = append(os.Environ(), "LIAISON_MORTAL="+h.path("gw/gateway.yaml"), "LIAISON_DIES="+dies)
+			out, err := c.CombinedOutput()
+			if ctx.Err() == nil && dies == "" {
+				h.t.Errorf("the gateway ended by itself: %v\n%s", err, out)
+				return
+			}
+			dies = ""
+		}
+	}()
+	return func() { cancel(); <-ended }
+}
+
+// send hands EE's mail to the gateway until it says 250, as a mail server does.
+func (h *hall) send(raw []byte) {
+	h.t.Helper()
+	h.until("the gateway takes EE's mail", func() bool { return offerLMTP(h.lmtp, eeAddress, string(raw)) == nil })
+}
+
+func offerLMTP(address, from, raw string) error {
+	conn, err := net.DialTimeout("tcp", address, time.Second)
+	if err != nil {
+		return err
+	}
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second)) // a loopback connection takes deadlines
+	c := smtp.NewClientLMTP(conn)
+	defer c.Close()
+	w, err := func() (*smtp.DataCommand, error) {
+		if err := c.Hello("mx.example"); err != nil {
+			return nil, err
+		}
+		if err := c.Mail(from, nil); err != nil {
+			return nil, err
+		}
+		if err := c.Rcpt(unit, nil); err != nil {
+			return nil, err
+		}
+		return c.Data()
+	}()
+	if err != nil {
+		return err
+	}
+	_, err = w.Write([]byte(raw))
+	_, closed := w.CloseWithLMTPResponse()
+	return errors.Join(err, closed)
+}
+
+// exchange lets EE send a form to LV and FI, and LV one to EE, and returns after
+// all is delivered, answered and confirmed.
+func (h *hall) exchange(round int) {
+	h.t.Helper()
+	text := strings.NewReplacer("LV-JCO", "EE-JCO", "A7: [PL]", "A7: [LV, FI]").Replace(fmt.Sprintf(seizure, round, round))
+	raw, err := h.ee.Write(text, fmt.Sprintf("%d@ee.example", round), "", time.Now())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.send(raw)
+	h.drop("LV", fmt.Sprintf("form%d.txt", round), strings.Replace(fmt.Sprintf(seizure, round, round), "A7: [PL]", "A7: [EE]", 1))
+	h.until("LV has EE's form and the answer to its own", func() bool {
+		return len(h.files(fmt.Sprintf("LV/in/EE-JCO-2026-9%05d/form.json", round))) == 1 && len(h.files(fmt.Sprintf("LV/out/sent/form%d*.answer.json", round))) == 1
+	})
+	h.until("every delivery has left", func() bool {
+		out := h.ok("forms", "list", "--json", "--limit", "1000", "-c", h.path("gw/gateway.yaml"))
+		return strings.Count(out, `"state":"handed over"`) == 2*round && strings.Count(out, `"state":"confirmed by system"`) == round
+	})
+	h.until("EE has its answer", func() bool {
+		return h.mails.find("To-Envelope: "+eeAddress, fmt.Sprintf("In-Reply-To: <%d@ee.example>", round)) != ""
+	})
+}
+
+func TestDeathBetweenAnyTwoStepsLosesNothingAndRepeatsOnlyWhatMayHaveLeft(t *testing.T) {
+	h := newHall(t)
+	h.exchangeDying("", 1)
+	steps := strings.Split(strings.TrimSpace(h.read("gw/steps")), "\n")
+	slices.Sort(steps)
+	for i, step := range steps {
+		h.exchangeDying(step, i+2)
+	}
+	for _, kind := range []string{"after Offer", "after Accept", "after Claim", "after Number", "after Send, before Finish", "after Finish", "after Acknowledge"} {
+		if !slices.Contains(steps, kind+" 1") {
+			t.Errorf("the steps of an exchange are %q; want %s among them", steps, kind)
+		}
+	}
+	if out := h.ok("audit", "verify", "-c", h.path("gw/gateway.yaml")); !strings.Contains(out, "holds") {
+		t.Errorf("audit verify = %s; want a log that holds", out)
+	}
+}
+
+// exchangeDying is an exchange during which the gateway dies at a step; the
+// agent begins anew too, so that no round waits for its backoff.
+func (h *hall) exchangeDying(step string, round int) {
+	h.t.Helper()
+	end := h.supervise(step)
+	agent := h.start("agent", "-c", h.path("LV/agent.yaml"))
+	h.exchange(round)
+	end()
+	kill(agent)
+	h.judge(step, round)
+}
+
+// judge compares what came out of the rounds so far with what was sent: three
+// mails a round and a form in LV's folder, and repeats only from a death between
+// hand-over and its record.
+func (h *hall) judge(step string, rounds int) {
+	h.t.Helper()
+	copies := h.mails.copies()
+	if len(copies) != 3*rounds {
+		h.t.Errorf("death %s: %d different mails after %d rounds; want %d", step, len(copies), rounds, 3*rounds)
+	}
+	repeats := 0
+	for _, n := range copies {
+		repeats += n - 1
+	}
+	if mayRepeat := strings.HasPrefix(step, "after Send"); repeats > h.repeats && !mayRepeat {
+		h.t.Errorf("death %s: %d mails came again; want none", step, repeats-h.repeats)
+	}
+	h.repeats = repeats
+	if got := len(h.files("LV/in/EE-*")); got != rounds {
+		h.t.Errorf("death %s: LV has %d forms after %d rounds; want %d", step, got, rounds, rounds)
+	}
+}

@@ -1,0 +1,15 @@
+package gateway
+
+import "context"
+
+// DeliverDue makes one attempt at everything that is due and waits for it.
+func (g *Gateway) DeliverDue(ctx context.Context) (int, error) {
+	claimed, err := g.opt.Store.Claim(ctx, Want{Limit: claimMost}, g.opt.Now())
+	l := g.lanes(ctx)
+	l.put(claimed)
+	l.wg.Wait()
+	return len(claimed), err
+}
+
+// DoDue does what is due by the clock.
+func (g *Gateway) DoDue(ctx context.Context) error { return g.doDue(ctx) }

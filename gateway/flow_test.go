@@ -1,0 +1,329 @@
+package gateway_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"liaison/gateway"
+	"liaison/gateway/operation"
+	"liaison/gateway/simulator"
+)
+
+func TestFormGoesToWhomItNamesAndItsSenderIsAnswered(t *testing.T) {
+	f := newFlow(t)
+	r := f.submit("LV", seizure("PL, EE"), gateway.Accepted)
+	f.pass(0)
+	f.gets("PL", "Signed by LV|C4: [120]|LV-VID-2027-000001")
+	f.gets("EE", "Signed by LV|C4: [120]")
+	f.gets("LV", r.Reference+"|EE|PL")
+}
+
+func TestNominalDataGoesOnlyToTheClearedAndNeverInTheClear(t *testing.T) {
+	nominal := []string{"G1: [driver]", "G2: [P]", "G3: [INVENTED]", "A16: [Y]"}
+	f := newFlow(t)
+	f.submit("LV", seizure("PL, GE, TR", nominal...), gateway.Accepted)
+	f.pass(0)
+	f.gets("PL", "G3: [INVENTED]")
+	f.gets("TR")
+	f.gets("LV", "Withheld from TR: not cleared")
+	if got := f.got("GE"); len(got) != 1 || strings.Contains(got[0], "INVENTED") || strings.Contains(got[0], "TOBA") || !strings.Contains(got[0], "A form waits for you") {
+		t.Errorf("GE got %q; want a notice that holds nothing of the form", got)
+	}
+
+	f.now = time.Date(2027, 1, 20, 9, 0, 0, 0, time.UTC) // the evaluation: nobody is cleared for it
+	f.submit("LV", seizure("PL", nominal...), gateway.Accepted)
+	f.pass(0)
+	f.gets("PL")
+	f.gets("LV", "Withheld from PL: not cleared")
+}
+
+func TestMarkingsAreEnforcedWhereADeliveryIsMade(t *testing.T) {
+	for name, c := range map[string]struct {
+		to, marking string
+		reach       []string
+		notice      []string
+	}{
+		"TLP:RED goes to those named one by one":        {"PL, EE", "A13: [TLP:RED]", []string{"PL", "EE"}, nil},
+		"TLP:RED goes to nobody by a group":             {"ALL", "A13: [TLP:RED]", nil, nil},
+		"TLP:RED in the clear is a notice alone":        {"GE", "A13: [TLP:RED]", nil, []string{"GE"}},
+		"TLP:AMBER+STRICT in the clear is a notice too": {"GE, PL", "A13: [TLP:AMBER+STRICT]", []string{"PL"}, []string{"GE"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFlow(t)
+			f.submit("LV", seizure(c.to, c.marking), gateway.Accepted)
+			f.pass(0)
+			for _, p := range []string{"PL", "EE", "GE", "TR"} {
+				got := strings.Join(f.got(p), "\n")
+				if want := contains(c.reach, p); strings.Contains(got, "C4: [120]") != want {
+					t.Errorf("%s has the form: %v; want %v\n%s", p, !want, want, got)
+				}
+				if want := contains(c.notice, p); strings.Contains(got, "A form waits for you") != want {
+					t.Errorf("%s has a notice: %v; want %v\n%s", p, !want, want, got)
+				}
+			}
+		})
+	}
+}
+
+func contains(list []string, s string) bool {
+	return strings.Contains(" "+strings.Join(list, " ")+" ", " "+s+" ")
+}
+
+func TestPlainCopyWithholdsFreeText(t *testing.T) {
+	f := newFlow(t)
+	f.submit("LV", seizure("GE", "H1: [Seen at the border]", "E2: [ROAD]", "E3: [AB1234]"), gateway.Accepted)
+	f.submit("LV", seizure("GE", "H1: [Seen at the border]"), gateway.Accepted)
+	f.pass(0)
+	f.gets("GE", "A form waits for you", "PLAIN|C1: [TOBA]|C2: [*]|H1: [*]|C4: [120]")
+}
+
+func TestUnprovenMailIsHeldAndNothingGoesBack(t *testing.T) {
+	stranger := officer("XX")
+	stranger.Address = "jco@lv.example"
+	spoofed := officer("PL")
+	spoofed.Address = "jco@lv.example"
+	unsigned := officer("LV")
+	unsigned.Key = nil
+	for name, p := range map[string]func(*flow) []byte{
+		"a key that nobody registered":     func(f *flow) []byte { return f.write(stranger, seizure("PL"), "") },
+		"a good signature by someone else": func(f *flow) []byte { return f.write(spoofed, seizure("PL"), "") },
+		"no signature at all":              func(f *flow) []byte { return f.write(unsigned, seizure("PL"), "") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFlow(t)
+			if r := f.accept(p(f)); r.Verdict != gateway.Held {
+				t.Errorf("verdict = %s; want held", r.Verdict)
+			}
+			f.pass(0)
+			for _, p := range []string{"LV", "PL"} {
+				f.gets(p)
+			}
+		})
+	}
+}
+
+func TestUrgentFormWithAWrongBoxGoesOnAndOneWithoutReadableRecipientIsHeld(t *testing.T) {
+	f := newFlow(t)
+	f.submit("LV", seizure("PL", "A9: [U]", "C4: [many]"), gateway.Accepted)
+	f.pass(0)
+	f.gets("PL", "C4")
+	f.gets("LV", "C4")
+	r := f.submit("LV", seizure("QQ", "A9: [U]"), gateway.Held)
+	in, err := f.store.Inbound(t.Context(), r.Inbound)
+	if err != nil || in.Alarm == "" {
+		t.Errorf("Inbound = %+v, %v; want an alarm", in, err)
+	}
+	f.submit("LV", seizure("PL", "C4: [many]"), gateway.Rejected)
+}
+
+func TestCorrectionReachesEveryoneWhoReceivedTheOriginal(t *testing.T) {
+	f := newFlow(t)
+	r := f.submit("LV", seizure("PL, GE"), gateway.Accepted)
+	f.pass(0)
+	f.got("PL")
+	f.got("GE")
+	f.got("LV")
+	f.submit("LV", "A1: [COR]\nA5: ["+r.Reference+"]\nA7: [OCU]\nC4: [240]\n", gateway.Accepted)
+	f.pass(0)
+	f.gets("PL", "CORRECTED, C4: was 120, now 240|C1: [TOBA]|C4: [240]")
+	f.gets("GE", "CORRECTED|C4: [240]")
+	f.submit("LV", "A1: [CAN]\nA5: ["+r.Reference+"]\n", gateway.Accepted)
+	f.pass(0)
+	f.gets("PL", "CANCELLED: form "+r.Reference)
+	f.gets("GE", "CANCELLED: form "+r.Reference)
+	f.submit("PL", "A1: [COR]\nA5: ["+r.Reference+"]\nA7: [LV]\nC4: [1]\n", gateway.Rejected) // not PL's to correct
+}
+
+func TestCancellationOfWhatHasNotLeftLeavesNothingBehind(t *testing.T) {
+	f := newFlow(t)
+	f.outcome["PL"] = gateway.Deferred
+	r := f.submit("LV", seizure("PL"), gateway.Accepted)
+	f.pass(0)
+	f.submit("LV", "A1: [CAN]\nA5: ["+r.Reference+"]\nA7: [OCU]\n", gateway.Accepted)
+	delete(f.outcome, "PL")
+	f.pass(time.Hour)
+	if got := f.got("PL"); len(got) > 1 || len(got) == 1 && strings.Contains(got[0], "C4: [120]") {
+		t.Errorf("PL got %q; want nothing of a form cancelled before it left", got)
+	}
+}
+
+func TestSameFormAgainIsOneFormAndAnotherUnderItsReferenceIsRefused(t *testing.T) {
+	f := newFlow(t)
+	f.submit("LV", seizure("PL", "A4: [LV-VID-2027-000017]"), gateway.Accepted)
+	f.submit("LV", seizure("PL", "A4: [LV-VID-2027-000017]"), gateway.Duplicate)
+	f.submit("LV", seizure("PL", "A4: [LV-VID-2027-000017]", "C4: [121]"), gateway.Rejected)
+	f.pass(0)
+	f.gets("PL", "C4: [120]")
+	f.gets("LV", "26 A4", "LV-VID-2027-000017|already", "accepted: LV-VID-2027-000017")
+}
+
+func TestFormWithoutReferenceThatIsThereAlreadyWaitsForAPerson(t *testing.T) {
+	f := newFlow(t)
+	f.submit("LV", seizure("PL"), gateway.Accepted)
+	f.submit("LV", seizure("PL"), gateway.Held)
+	f.submit("LV", seizure("PL")+"sent anew, since nobody answered\n", gateway.Held)
+	f.now = f.now.Add(25 * time.Hour)
+	f.submit("LV", seizure("PL")+"another one of the same kind\n", gateway.Accepted)
+}
+
+func TestChannelThatFailsIsFollowedByTheNextAndTheSenderHears(t *testing.T) {
+	f := newFlow(t)
+	f.outcome["EE"] = gateway.Bounced
+	f.submit("LV", seizure("EE"), gateway.Accepted)
+	f.pass(0)
+	f.gets("LV", "LV-VID-2027-000001", "weaker channel", "did not reach EE|+372 1")
+	f.outcome["PL"] = gateway.Bounced
+	f.submit("LV", seizure("PL", "C4: [9]"), gateway.Accepted)
+	f.pass(0)
+	f.gets("LV", "LV-VID-2027-000002", "did not reach PL|+48 1")
+}
+
+func TestSenderOfAnUrgentFormHearsWhoHasNotConfirmedInTimeAndWhenAllHave(t *testing.T) {
+	f := newFlow(t)
+	f.submit("LV", seizure("PL, EE", "A9: [U]"), gateway.Accepted)
+	f.pass(0)
+	f.got("LV")
+	var ids []string
+	for _, out := range f.sent {
+		ids = append(ids, string(out.Delivery))
+	}
+	f.pass(9 * time.Minute)
+	f.gets("LV")
+	f.pass(2 * time.Minute)
+	f.gets("LV", "Not confirmed in time|PL: sent, not confirmed|+48 1|EE: sent, not confirmed")
+	f.pass(time.Hour)
+	f.gets("LV") // once
+	for i, code := range []string{"EE", "PL"} {
+		if f.sent[i].Participant != operation.ParticipantCode(code) {
+			i = 1 - i
+		}
+		raw := f.write(officer(code), "OK", "<"+ids[i]+"@gateway.example>")
+		if r := f.accept(raw); r.Verdict != gateway.Noted {
+			t.Fatalf("reply of %s is %s; want noted", code, r.Verdict)
+		}
+	}
+	f.pass(time.Second)
+	f.gets("LV", "All recipients|PL: read by a person|EE: read by a person")
+}
+
+func TestUrgentFormConfirmedBeforeItsLimitIsToldAtOnce(t *testing.T) {
+	f := newFlow(t)
+	f.submit("LV", seizure("PL", "A9: [U]"), gateway.Accepted)
+	f.pass(0)
+	f.got("LV")
+	f.accept(f.write(officer("PL"), "OK", "<"+string(f.sent[0].Delivery)+"@gateway.example>"))
+	f.pass(time.Second)
+	f.gets("LV", "All recipients|PL: read by a person")
+	f.pass(time.Hour)
+	f.gets("LV")
+}
+
+func TestSenderHearsOnceADayWhatElseWasNotConfirmedInTime(t *testing.T) {
+	f := newFlow(t) // 11:00 in Riga; the digest comes at 07:00 there
+	warning := "A1: [WRN]\nA7: [PL]\nE1: [3]\nE2: [ROAD]\nE3: [AB1234]\nH3: [CHECK]\n"
+	f.submit("LV", warning, gateway.Accepted)
+	f.submit("LV", strings.Replace(warning, "A7: [PL]", "A7: [EE]\nA9: [P]", 1), gateway.Accepted)
+	f.submit("LV", seizure("PL"), gateway.Accepted) // asks nobody
+	f.pass(0)
+	f.got("LV")
+	f.pass(3 * time.Hour)
+	f.gets("LV")
+	f.pass(18 * time.Hour) // P passed its limit, R not yet
+	f.gets("LV", "Not confirmed in time|LV-VID-2027-000002, EE: sent, not confirmed|+372 1")
+	f.pass(24 * time.Hour)
+	f.gets("LV", "Not confirmed in time|LV-VID-2027-000001, PL")
+	f.pass(24 * time.Hour)
+	f.gets("LV")
+}
+
+func TestPlainLetterIsHeldAndItsSenderHearsOnceAnHourWhatToDo(t *testing.T) {
+	f := newFlow(t)
+	f.submit("GE", "See you on Monday.\n", gateway.Held)
+	f.submit("GE", "Is anybody there?\n", gateway.Held)
+	f.pass(0)
+	f.gets("GE", "PLAIN|there is no form in it|C4: []")
+	f.pass(2 * time.Hour)
+	f.submit("GE", "Hello?\n", gateway.Held)
+	f.pass(0)
+	f.gets("GE", "PLAIN|there is no form in it")
+}
+
+func TestFormThatComesAgainAndAgainIsNotAnsweredEachTime(t *testing.T) {
+	f := newFlow(t)
+	text := seizure("PL", "A4: [LV-VID-2027-000017]")
+	f.submit("LV", text, gateway.Accepted)
+	for i := range 5 {
+		f.submit("LV", text+strings.Repeat("-- \nlist footer\n", i), gateway.Duplicate)
+	}
+	f.pass(0)
+	f.gets("LV", "accepted: LV-VID-2027-000017", "already")
+}
+
+func TestHeldMessageIsTakenOnlyByAPersonAndOnlyAsUnproven(t *testing.T) {
+	f := newFlow(t)
+	unknown := officer("XX") // signed, but by nobody whom we know
+	unknown.Address = "jco@lv.example"
+	raw := f.write(unknown, seizure("PL, GE"), "")
+	r := f.accept(raw)
+	f.pass(0)
+	f.gets("PL")
+	held, err := f.store.Inbound(t.Context(), r.Inbound)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decide, err := f.g.Taken(t.Context(), held.AsInbound(), held.ID, "OP-001", "LV")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.store.Settle(t.Context(), held.ID, "A. Invented", "called +371 1: it is theirs", decide); err != nil {
+		t.Fatal(err)
+	}
+	f.pass(0)
+	f.gets("PL", "NOT PROVEN|C4: [120]")
+	if err := f.store.Settle(t.Context(), held.ID, "A. Invented", "again", decide); err == nil {
+		t.Error("a message was taken twice")
+	}
+
+	for name, text := range map[string]string{"no form in it": "Hello", "a wrong one": seizure("PL", "C4: [many]")} {
+		r := f.accept(f.write(unknown, text, ""))
+		held, err := f.store.Inbound(t.Context(), r.Inbound)
+		if err != nil {
+			t.Fatal(err)
+		}
+		decide, err := f.g.Taken(t.Context(), held.AsInbound(), held.ID, "OP-001", "LV")
+		if err == nil {
+			err = f.store.Settle(t.Context(), held.ID, "A. Invented", "called", decide)
+		}
+		if gateway.KindOf(err) != gateway.Refused {
+			t.Errorf("%s: taken with %v; want a refusal", name, err)
+		}
+	}
+}
+
+func TestTemplateGoesToARegisteredAddressAlone(t *testing.T) {
+	f := newFlow(t)
+	stranger := officer("XX")
+	stranger.Key = nil
+	stranger.Address = "somebody@elsewhere.example"
+	known := officer("EE")
+	known.Key = nil
+	for p, want := range map[*simulator.Participant]bool{&stranger: false, &known: true} {
+		r := f.accept(f.write(*p, "Hello", ""))
+		held, err := f.store.Inbound(t.Context(), r.Inbound)
+		if err != nil {
+			t.Fatal(err)
+		}
+		decide, err := f.g.Answered(t.Context(), held.AsInbound(), "call")
+		if (err == nil) != want {
+			t.Errorf("answering %s = %v; want allowed: %v", p.Address, err, want)
+		}
+		if err == nil {
+			if err := f.store.Settle(t.Context(), held.ID, "A. Invented", "told to call", decide); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	f.pass(0)
+	f.gets("EE", "PLAIN|call the number you had before")
+}
