@@ -14,6 +14,9 @@ func glued(text string) bool {
 	return unicode.IsLetter(before) || unicode.IsDigit(before)
 }
 
+// maxForms is how many forms a mail is searched for.
+const maxForms = 50
+
 var marker = regexp.MustCompile(`(?i)JCOFORM\s*/\s*1\s*(BEGIN|END)`)
 
 // candidate is what may be one form: its boxes, and the depth at which most of
@@ -41,7 +44,7 @@ func (s stream) candidates(boxes []box) []candidate {
 		}
 		from = to
 	}
-	for _, m := range marker.FindAllStringSubmatchIndex(s.text, maxBoxes) {
+	for _, m := range marker.FindAllStringSubmatchIndex(s.text, 2*maxForms) {
 		next := sort.Search(len(boxes), func(i int) bool { return boxes[i].at > m[0] })
 		if next > 0 {
 			last := &boxes[next-1]

@@ -130,7 +130,8 @@ func (c *checker) box(a address) {
 		b.Code, known = x.Code, true
 	}
 	judge := kindOf(b.Type).judge
-	for _, v := range c.f.All(a.String()) {
+	values := c.f.All(a.String())
+	for _, v := range values[:min(len(values), maxValues)] { // more are too many anyway
 		if v == remove || !known {
 			continue
 		}

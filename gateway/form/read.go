@@ -82,8 +82,14 @@ func (r *reader) isFilled() bool {
 
 // answers reports whether A5 names another form's A4.
 func (r *reader) answers(other *reader) bool {
-	a4 := other.f.Normal().Get("A4")
-	return a4 != "" && r != other && slices.Contains(r.f.Normal().All("A5"), a4)
+	a4 := normalBox(other.f, "A4")
+	return len(a4) > 0 && r != other && slices.Contains(normalBox(r.f, "A5"), a4[0])
+}
+
+// normalBox gives the values of one box in normal form.
+func normalBox(f *Form, addr string) []string {
+	a, _ := parseAddress(addr)
+	return normalValues(a, f.boxes[addr])
 }
 
 // others names what else stands in the mail and wasn't read: forms beside the

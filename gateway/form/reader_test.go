@@ -121,20 +121,38 @@ func TestOrdinaryTextIsNoForm(t *testing.T) {
 	}
 }
 
+// TestHugeTextsTakeLinearTime: repeated pieces, and what makes the reader look
+// again: many forms, a check value that doesn't hold, many depths.
 func TestHugeTextsTakeLinearTime(t *testing.T) {
-	for _, unit := range []string{"C4: [", "C4: [1] ", "[", "]", "> ", "- ", "1. ", "JCOFORM/1 BEGIN ", "C4: [\n", ">C4: [\n", " ", "A", "\u00a0", "((", "C4:        ", "C4: [ ] 1 ", "AA"} {
-		text := strings.Repeat(unit, MaxSize/8/len(unit))
-		start := time.Now()
-		ParseText(text)
-		if took := time.Since(start); took > 5*time.Second {
-			t.Errorf("128 KiB of %q took %v", unit, took)
-		} else if took > time.Second {
-			t.Logf("128 KiB of %q took %v", unit, took)
-		}
+	size := MaxSize / 8
+	texts := map[string]string{}
+	for _, unit := range []string{"C4: [", "C4: [1] ", "[", "]", "> ", "- ", "1. ", "JCOFORM/1 BEGIN ", "C4: [\n", ">C4: [\n", " ", "A", "\u00a0", "((", "(^", "C4:        ", "C4: [ ] 1 ", "AA", "C4: ", "B5: [x] C4: ", "A1: [SEZ] ", "JCOFORM/1 BEGIN A1: [SEZ] B5: [x] JCOFORM/1 END\n", "A7: [a,b,c] ", "é", "\u200b", "<mailto:", "//", ">A1: [x]\nA1: [x]\n"} {
+		texts[unit] = strings.Repeat(unit, size/len(unit))
 	}
-	var many strings.Builder
-	for i := 0; many.Len() < MaxSize/8; i++ {
-		fmt.Fprintf(&many, "%c%c%d.%d: [x]", 'A'+i%26, 'A'+i/26%26, i/676%99+1, i/66924%99+1)
+	var many, values, depths strings.Builder
+	for i := 0; many.Len() < size; i++ {
+		fmt.Fprintf(&many, "%c%c%d.%d: [> x] ", 'A'+i%26, 'A'+i/26%26, i/676%99+1, i/66924%99+1)
+	}
+	for i := 0; values.Len() < size; i++ {
+		fmt.Fprintf(&values, "v%d, ", i)
+	}
+	for i := 0; depths.Len() < size; i++ {
+		depths.WriteString(strings.Repeat(">", i%200) + "B5: [x]\n")
+	}
+	texts["many boxes"], texts["many values"], texts["many depths"] = many.String(), "A7: ["+values.String()+"]", depths.String()
+	texts["a wrong check value"] = clip(many.String(), size/2) + "] A24: [AAAAAA]"
+	texts["a big form among small ones"] = clip(many.String(), size/2) + "]" + clip(texts["JCOFORM/1 BEGIN A1: [SEZ] B5: [x] JCOFORM/1 END\n"], size/2)
+	for name, text := range texts {
+		start := time.Now()
+		f, _ := ParseText(text)
+		if f != nil {
+			Check(f, Context{})
+		}
+		if took := time.Since(start); took > 10*time.Second {
+			t.Errorf("128 KiB of %q took %v", name, took)
+		} else if took > time.Second {
+			t.Logf("128 KiB of %q took %v", name, took)
+		}
 	}
 	if f, problems := ParseText(many.String()); f == nil || !HasErrors(problems) {
 		t.Error("a form of too many boxes passes")
@@ -147,6 +165,10 @@ func TestHugeTextsTakeLinearTime(t *testing.T) {
 func FuzzParseText(f *testing.F) {
 	f.Add("JCOFORM/1 BEGIN\n  Form type A1: [SEZ]\n> C4.2: [1.234]\nJCOFORM/1 END")
 	f.Add("C2: [abc C4: [")
+	for i, m := range manglers {
+		s := newSampler(uint64(i))
+		f.Add(m.apply(s, s.form(Types()[i%len(Types())].Code, "en").Text(TextOptions{})))
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		got, _ := ParseText(text)
 		if got == nil {
