@@ -90,7 +90,7 @@ func TestFormCommandsAnswerWithTheirExitCode(t *testing.T) {
 		{"no type", "", "new", exitUsage, "", "--help"},
 		{"blank is not valid", "A1: [SEZ] A2: [1.0] C4: []", "check", exitNo, "Quantity (box C4) is empty. Write a number inside the brackets, e.g. C4: [120]. (error 13 C4)\n", "mend what is named above"},
 		{"in the form's own language", "A1: [SEZ] A19: [de] C4: []", "check", exitNo, "Menge (Feld C4) ist leer", ""},
-		{"in another language", "A1: [SEZ] A19: [de] C4: []", "check --lang bg", exitNo, "Количество (клетка C4) е празно", ""},
+		{"in another language", "A1: [SEZ] A19: [de] C4: []", "check --lang bg", exitNo, "Количество (клетка C4): клетката е празна", ""},
 		{"as JSON", "A1: [SEZ] C4: []", "check --json", exitNo, `"code":13,"severity":"error","box":"C4","message":"Quantity (box C4) is empty.`, ""},
 		{"valid", text, "check --lang fr", exitDone, "Le formulaire est valable.\n", ""},
 		{"valid as JSON", text, "check --json", exitDone, "", ""},
