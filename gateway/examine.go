@@ -152,7 +152,11 @@ func (x Examiner) decode(m *Message) {
 	}
 	asText, textProblems := form.ParseText(m.Text)
 	if asJSON == nil { // what looks like history may be the form itself, in lines that a program wrapped
+		own := asText
 		asText, textProblems = form.ParseReply(m.Reading.Text, m.Text)
+		if quotesForm(asText, own, m.Participant) {
+			asText, textProblems = nil, nil
+		}
 	}
 	switch {
 	case asJSON != nil:
@@ -171,6 +175,17 @@ func (x Examiner) decode(m *Message) {
 	if signature != nil && asSent != nil && x.sameSigner(m, asSent, signature) {
 		m.Signature = signature
 	}
+}
+
+// quotesForm reports whether a form that stands in a mail is another's, quoted
+// under an answer in words. own is what stands outside the history: a form that
+// names its type is the sender's, whatever else it says.
+func quotesForm(f, own *form.Form, sender string) bool {
+	if f == nil || own != nil && own.Get("A1") != "" {
+		return false
+	}
+	from := f.Normal().Get("A6")
+	return from != "" && from != sender
 }
 
 // agree reports whether the text says nothing else than form.json. The text may
