@@ -8,7 +8,7 @@ func TestSampledFormsAreSound(t *testing.T) {
 	s := newSampler(1)
 	seen := map[string]bool{}
 	for _, typ := range Types() {
-		for range 40 {
+		for range 15 {
 			f := s.form(typ.Code, pick(s, Languages()))
 			for _, addr := range f.Addresses() {
 				a, _ := parseAddress(addr)
