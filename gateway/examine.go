@@ -151,8 +151,8 @@ func (x Examiner) decode(m *Message) {
 		}
 	}
 	asText, textProblems := form.ParseText(m.Text)
-	if asText == nil && asJSON == nil && form.HasForm(m.Reading.Text) {
-		asText, textProblems = form.ParseText(m.Reading.Text)
+	if asJSON == nil { // what looks like history may be the form itself, in lines that a program wrapped
+		asText, textProblems = form.ParseReply(m.Reading.Text, m.Text)
 	}
 	switch {
 	case asJSON != nil:

@@ -28,5 +28,8 @@ const MaxSize = 1 << 20
 // maxBoxes limits the filled boxes of a form: every row of every group, and more.
 const maxBoxes = 5000
 
+// maxValues is how many values a box can hold.
+const maxValues = 99
+
 // maxRows is the highest row number that a text can write.
 const maxRows = 99
