@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -97,17 +98,23 @@ func (s *countingSink) last() time.Time {
 	return s.latest
 }
 
+// stalled is how long nothing may come before the run is given up.
+const stalled = time.Minute
+
 // wait returns when so many mails were taken; it says how far it is now and
 // then.
 func (s *countingSink) wait(ctx context.Context, want int64, progress func(int64)) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	said := time.Now()
+	said, begun := time.Now(), time.Now()
 	for s.taken.Load() < want {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-tick.C:
+		}
+		if last := s.last(); time.Since(last) > stalled && time.Since(begun) > stalled {
+			return fmt.Errorf("no mail came for %s: %d of %d; see what is held in the bench's folder (--dir)", stalled, s.taken.Load(), want)
 		}
 		if time.Since(said) > 5*time.Second {
 			said = time.Now()
