@@ -131,7 +131,7 @@ func mediaType(v, fallback string) (string, map[string]string) {
 		return kind, params
 	}
 	kind, _, _ = strings.Cut(v, ";")
-	kind = strings.ToLower(strings.TrimSpace(kind))
+	kind, _, _ = strings.Cut(strings.ToLower(strings.TrimSpace(kind)), " ") // a lost semicolon
 	params = map[string]string{}
 	for _, m := range lenientParam.FindAllStringSubmatch(v, 50) {
 		if k := strings.ToLower(m[1]); params[k] == "" {

@@ -15,7 +15,7 @@ func Read(raw []byte, opener Opener, lim Limits) (r *Reading) {
 		return unreadable(&Reading{Header: newHeader(fields)}, 68, fmt.Sprintf("The mail is larger than the limit of %d bytes.", lim.Size))
 	}
 	rd := &reader{tree: tree{limits: lim}, opener: opener}
-	root := rd.tree.parse(raw, 0)
+	root := rd.tree.parse(withLineFeeds(raw), 0)
 	r = &Reading{Header: root.header, Signature: Signature{Verdict: verdictNone}}
 	report := rd.report(root)
 	if report != nil && report.sure {
@@ -49,6 +49,17 @@ func Read(raw []byte, opener Opener, lim Limits) (r *Reading) {
 	return r
 }
 
+// withLineFeeds puts line feeds into a mail whose lines end in a carriage return
+// alone: old systems' files, and what some programs export.
+func withLineFeeds(raw []byte) []byte {
+	head := raw[:min(len(raw), maxHeader)]
+	pairs := bytes.Count(head, []byte("\r\n"))
+	if bytes.Count(head, []byte("\r"))-pairs <= bytes.Count(head, []byte("\n")) {
+		return raw
+	}
+	return bytes.ReplaceAll(bytes.ReplaceAll(raw, []byte("\r\n"), []byte("\n")), []byte("\r"), []byte("\n"))
+}
+
 func unreadable(r *Reading, code int, message string) *Reading {
 	r.Kind = Unreadable
 	if r.Signature.Verdict == "" {
@@ -63,6 +74,8 @@ type reader struct {
 	tree   tree
 	opener Opener
 	opens  int
+	// wrapped: a report that a report brought back is being read.
+	wrapped bool
 }
 
 // content is what a tree, or what was opened, turned out to hold.
