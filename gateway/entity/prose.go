@@ -34,7 +34,7 @@ func (rd *reader) proseReport(root *part, from sender) *report {
 	if len(list) == 0 {
 		return nil
 	}
-	sure := len(blocks(n.lines, false)) == 0 && root.kind != "multipart/encrypted" && root.kind != "multipart/signed"
+	sure := len(blocks([]byte(strings.Join(n.lines, "\n")))) == 0 && root.kind != "multipart/encrypted" && root.kind != "multipart/signed"
 	return &report{kind: dsnKind(list), sure: sure, recipients: list, original: n.original}
 }
 

@@ -12,7 +12,7 @@ func (rd *reader) original(root *part) *Header {
 	if p == nil || p == root {
 		return nil
 	}
-	fields, _ := splitHeader(bytes.TrimLeft(rd.tree.content(p), "\r\n"))
+	fields, _, _ := splitHeader(bytes.TrimLeft(rd.tree.content(p), "\r\n"))
 	h := newHeader(fields)
 	return &h
 }
@@ -100,7 +100,7 @@ func (rd *reader) notice(root *part) *notice {
 	n := &notice{original: rd.original(root), own: map[string]bool{}}
 	at := copyAt(lines)
 	if n.original == nil && at < len(lines) {
-		fields, _ := splitHeader([]byte(strings.Join(lines[at:], "\n")))
+		fields, _, _ := splitHeader([]byte(strings.Join(lines[at:], "\n")))
 		if h := newHeader(fields); len(h.Fields) > 0 {
 			n.original = &h
 		}
