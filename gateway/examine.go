@@ -122,7 +122,9 @@ func (x Examiner) attribute(m *Message, mail bool) {
 		m.Verdict = VerdictNotSender
 		return
 	}
-	m.Participant = owner
+	if m.Covers == entity.CoversAll { // else nothing of it counts as signed
+		m.Participant = owner
+	}
 }
 
 // decode finds the form: in form.json, in the text, or in both, which must

@@ -113,11 +113,7 @@ func (f *files) Signers(keyID uint64, _ openpgp.Fingerprint) (out []*openpgp.Cer
 
 func (f *files) Owner(fp openpgp.Fingerprint, from []string) (string, bool) {
 	if p := f.owners[fp]; p != nil {
-		fits := len(from) > 0
-		for _, address := range from {
-			fits = fits && p.Owns(address)
-		}
-		return string(p.Code), fits
+		return string(p.Code), all(from, func(address string) bool { return p.Owns(address) || p.Owns(entity.Readable(address)) })
 	}
 	if !f.byUID {
 		return "", false
@@ -126,13 +122,35 @@ func (f *files) Owner(fp openpgp.Fingerprint, from []string) (string, bool) {
 		if c.Fingerprint() != fp {
 			continue
 		}
-		fits := len(from) > 0
-		for _, address := range from {
-			fits = fits && slices.Contains(c.Addresses(), address)
-		}
-		return strings.Join(c.Addresses(), " "), fits
+		own := canonical(c.Addresses())
+		return strings.Join(own, " "), all(from, func(address string) bool { return slices.Contains(own, address) && !f.passesForAnother(address, own) })
 	}
 	return "", false
+}
+
+func all(list []string, holds func(string) bool) bool {
+	return len(list) > 0 && !slices.ContainsFunc(list, func(s string) bool { return !holds(s) })
+}
+
+func canonical(addresses []string) []string {
+	var out []string
+	for _, a := range addresses {
+		out = append(out, entity.Canonical(a))
+	}
+	return out
+}
+
+// passesForAnother reports whether an address looks like one of somebody else's:
+// where user IDs say who people are, anybody can choose theirs.
+func (f *files) passesForAnother(address string, own []string) bool {
+	for _, c := range f.certs {
+		for _, other := range canonical(c.Addresses()) {
+			if !slices.Contains(own, other) && entity.LooksLike(address, other) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (c inspectCmd) registry() (*files, error) {

@@ -12,7 +12,7 @@
 package entity
 
 import (
-	"strings"
+	"slices"
 	"time"
 )
 
@@ -158,14 +158,23 @@ func (r *Reading) Subject() string {
 	return r.Header.Subject
 }
 
-// Senders lists every address in From, outer and protected, in lower case. A
-// signer must be entitled to all of them.
+// Senders lists every address that the mail claims to be from: those in From,
+// outer and protected, then those that their display names pretend to be. A signer
+// must be entitled to all of them. Addresses are Canonical.
 func (r *Reading) Senders() []string {
 	list := r.Header.From
 	if r.Protected != nil {
 		list = append(append([]Address(nil), r.Protected.From...), list...)
 	}
-	return addresses(list)
+	out := addresses(list)
+	for _, a := range list {
+		for _, claimed := range claims(a.Name) {
+			if !slices.Contains(out, claimed) {
+				out = append(out, claimed)
+			}
+		}
+	}
+	return out
 }
 
 // Recipients lists every address that the outer headers say the mail went to.
@@ -184,7 +193,7 @@ func addresses(list []Address) []string {
 	var out []string
 	seen := map[string]bool{}
 	for _, a := range list {
-		addr := strings.ToLower(a.Addr)
+		addr := Canonical(a.Addr)
 		if addr != "" && !seen[addr] {
 			seen[addr] = true
 			out = append(out, addr)

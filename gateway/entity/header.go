@@ -204,7 +204,7 @@ func parseAddresses(s string) []Address {
 		return out
 	}
 	var out []Address
-	for _, a := range addrSpec.FindAllString(quotedText.ReplaceAllString(s, " "), 200) {
+	for _, a := range addrSpec.FindAllString(quotedText.ReplaceAllString(decodeWords(s), " "), 200) {
 		out = append(out, Address{Addr: a})
 	}
 	return out
