@@ -6,16 +6,19 @@ import (
 	"html"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
 
 // block is a piece of armor in a text: the bytes [from, to), and what it holds:
-// packets, or for cleartext the whole message written anew.
+// packets, or for cleartext the whole message written anew. Where what mail did to
+// it can be read in more than one way, readings are all of them, the likeliest
+// first.
 type block struct {
 	from, to int
 	quoted   bool
 	kind     string // message, signed, key, signature
-	data     []byte
+	readings [][]byte
 }
 
 const (
@@ -105,16 +108,21 @@ func blocks(b []byte) []block {
 		if string(prefix) == "- " { // dash-escaped: part of a text that is signed itself
 			continue
 		}
+		ended := to > end
 		if m.kind == "signed" {
-			bl.data = cleartext(b[m.to:end], prefix)
+			bl.readings = [][]byte{cleartext(b[m.to:end], prefix)}
 		} else {
-			bl.data = packets(b[m.to:end])
+			var used int
+			bl.readings, used = packets(b[m.to:end])
+			if !ended {
+				bl.to = m.to + used
+			}
 		}
-		if ended := to > end; len(bl.data) < minPackets && !(ended && len(bl.data) > 0) {
+		if n := len(bl.readings[0]); n < minPackets && !(ended && n > 0) {
 			continue
 		}
 		out = append(out, bl)
-		at = to
+		at = bl.to
 	}
 	return out
 }
@@ -147,9 +155,8 @@ func lineStart(b []byte, at int) int { return bytes.LastIndexByte(b[:at], '\n') 
 
 var (
 	armorHeader = regexp.MustCompile(`^[A-Za-z][A-Za-z-]*:(\s|$)`)
-	base64Token = regexp.MustCompile(`^[A-Za-z0-9+/]+={0,2}$`)
-	checksum    = regexp.MustCompile(`^=(?:3D)?([A-Za-z0-9+/]{4})$`)
-	tailSum     = regexp.MustCompile(`^([A-Za-z0-9+/]+={0,2})=([A-Za-z0-9+/]{4})$`)
+	base64Token = regexp.MustCompile(`^[A-Za-z0-9+/]*={0,3}[A-Za-z0-9+/]{0,4}$`)
+	anyToken    = regexp.MustCompile(`^[A-Za-z0-9+/=&#;]{5,}$`) // or what is left of one
 	longToken   = regexp.MustCompile(`[A-Za-z0-9+/]{40,}={0,2}`)
 	invisible   = strings.NewReplacer("\u200b", "", "\u200c", "", "\u200d", "", "\u2060", "", "\ufeff", "", "\u00ad", "", "\u00a0", " ", "\u202f", " ", "\ufffd", " ")
 )
@@ -157,63 +164,94 @@ var (
 // packets decodes the base64 between an armor's markers, whatever mail did to
 // it: leftovers of quoted-printable and HTML, quote marks, blanks, lost line
 // breaks, lines joined or cut anew, a lost blank line, foreign lines, a checksum
-// that is missing, wrong, or joined to the last line. The checksum only decides
-// between readings; it is no proof (RFC 9580, section 6.1).
-func packets(body []byte) []byte {
-	if bytes.Contains(body, []byte("=3D")) || softBroken(body) {
-		body = decodeQP(body)
+// that is missing, wrong, or joined to the last line. A checksum that fits decides
+// between readings; it is no proof (RFC 9580, section 6.1). used is where the data
+// ends, for armor that doesn't.
+func packets(body []byte) (readings [][]byte, used int) {
+	_, used = armorTokens(body, anyToken)
+	body = withoutQuotes(body)
+	forms := [][]byte{body}
+	for n := 0; n < 3 && (bytes.Contains(forms[0], []byte("=3D")) || softBroken(forms[0])); n++ {
+		forms = [][]byte{decodeQP(forms[0]), body}
 	}
-	if bytes.Contains(body, []byte("&#")) {
-		body = []byte(html.UnescapeString(string(body)))
+	for _, form := range forms {
+		if bytes.Contains(form, []byte("&#")) {
+			form = []byte(html.UnescapeString(string(form)))
+		}
+		tokens, _ := armorTokens(form, base64Token)
+		for _, list := range [][]string{tokens, regular(tokens)} {
+			data, sum := decodeTokens(list)
+			if sum != "" && sumIs(data, sum) {
+				return [][]byte{data}, used
+			}
+			if !contains(readings, data) {
+				readings = append(readings, data)
+			}
+		}
 	}
-	var tokens []string
-	sum := ""
-	for len(body) > 0 {
+	return readings, used
+}
+
+// withoutQuotes takes quote marks off the beginnings of lines.
+func withoutQuotes(b []byte) []byte {
+	if !bytes.ContainsAny(b, ">|") {
+		return b
+	}
+	out := make([]byte, 0, len(b))
+	for len(b) > 0 {
 		var line []byte
-		line, body = cutLine(body)
+		line, b = cutLine(b)
+		out = append(append(out, bytes.TrimLeft(line, " \t>|")...), '\n')
+	}
+	return out
+}
+
+func contains(list [][]byte, b []byte) bool {
+	for _, other := range list {
+		if bytes.Equal(other, b) {
+			return true
+		}
+	}
+	return false
+}
+
+// armorTokens are the pieces of base64 in armor, and where the last one ends.
+func armorTokens(body []byte, token *regexp.Regexp) (tokens []string, end int) {
+	rest := body
+	for len(rest) > 0 {
+		var line []byte
+		line, rest = cutLine(rest)
 		text := strings.TrimLeft(string(line), " \t>|")
 		if !isASCII(line) {
 			text = strings.TrimLeft(invisible.Replace(strings.ToValidUTF8(string(line), " ")), " \t>|")
 		}
 		if len(tokens) == 0 && armorHeader.MatchString(text) {
-			text = longToken.FindString(text) // what was joined to a header
-		}
-		fields := strings.Fields(text)
-		if !isData(fields, len(tokens)) {
-			continue
-		}
-		for _, f := range fields {
-			if m := checksum.FindStringSubmatch(f); m != nil {
-				sum = m[1]
+			at := longToken.FindStringIndex(text) // what was joined to a header
+			if at == nil {
 				continue
 			}
-			if m := tailSum.FindStringSubmatch(f); m != nil && len(f)%4 == 1 {
-				f, sum = m[1], m[2]
-			}
-			tokens = append(tokens, f)
+			text = text[at[0]:]
+		}
+		fields := slices.DeleteFunc(strings.Fields(text), func(f string) bool { return strings.Trim(f, ">|") == "" })
+		if isData(fields, token) {
+			tokens = append(tokens, fields...)
+			end = len(body) - len(rest)
 		}
 	}
-	whole := decodeTokens(tokens)
-	if sum != "" && !sumIs(whole, sum) {
-		if fewer := decodeTokens(regular(tokens)); sumIs(fewer, sum) {
-			return fewer
-		}
-	}
-	return whole
+	return tokens, end
 }
 
-// isData tells a line of armor from words that came between: tokens of base64,
-// long ones if there are several.
-func isData(fields []string, sofar int) bool {
-	for i, f := range fields {
-		if checksum.MatchString(f) || tailSum.MatchString(f) {
-			continue
-		}
-		if !base64Token.MatchString(f) || len(fields) > 1 && i < len(fields)-1 && len(f) < 16 {
+// isData tells a line of armor from words that came between: tokens of base64, a
+// long one among them if there are several.
+func isData(fields []string, token *regexp.Regexp) bool {
+	longest := 0
+	for _, f := range fields {
+		if !token.MatchString(f) {
 			return false
 		}
+		longest = max(longest, len(f))
 	}
-	return len(fields) > 0 && (sofar > 0 || len(fields[0]) > 3)
+	return len(fields) == 1 || longest >= 16
 }
 
 // regular leaves out tokens that are shorter than the lines of the armor are,
@@ -228,35 +266,43 @@ func regular(tokens []string) []string {
 	}
 	var out []string
 	for i, f := range tokens {
-		if len(f) == width || i == len(tokens)-1 {
+		if len(f) == width || i == len(tokens)-1 || strings.HasPrefix(tokens[i+1], "=") || strings.HasPrefix(f, "=") {
 			out = append(out, f)
 		}
 	}
 	return out
 }
 
-func decodeTokens(tokens []string) []byte {
+// decodeTokens decodes up to the padding; what stands behind it is the checksum.
+func decodeTokens(tokens []string) (data []byte, sum string) {
 	n := 0
 	for _, f := range tokens {
 		n += len(f)
 	}
-	out := make([]byte, 0, n/4*3+3)
+	data = make([]byte, 0, n/4*3+3)
 	var acc uint32
-	bits := 0
+	bits, padded := 0, false
 	for _, f := range tokens {
 		for i := 0; i < len(f); i++ {
 			v := base64Value[f[i]]
-			if v == 0xff {
+			switch {
+			case v == 0xff:
+				padded = true
+				continue
+			case padded:
+				if len(sum) < 5 {
+					sum += f[i : i+1]
+				}
 				continue
 			}
 			acc = acc<<6 | uint32(v)
 			if bits += 6; bits >= 8 {
 				bits -= 8
-				out = append(out, byte(acc>>bits))
+				data = append(data, byte(acc>>bits))
 			}
 		}
 	}
-	return out
+	return data, sum
 }
 
 // softBroken tells soft line breaks from base64's own padding: there is one that
@@ -297,7 +343,8 @@ func cleartext(body, prefix []byte) []byte {
 	if !ok {
 		return nil
 	}
-	data := packets(body[sig.to:])
+	readings, _ := packets(body[sig.to:])
+	data := readings[0]
 	var b bytes.Buffer
 	b.WriteString(beginSigned + "\n")
 	text := bytes.TrimPrefix(bytes.TrimLeft(body[:lineStart(body, sig.from)], " \t\r"), []byte("\n"))

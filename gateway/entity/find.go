@@ -8,7 +8,7 @@ import (
 // container is something in a tree that can be opened or verified.
 type container struct {
 	part   *part
-	armor  []byte // packets or cleartext; nil where the part is signed by a detached signature
+	armor  [][]byte // packets or cleartext, in all their readings; nil where the part is signed by a detached signature
 	signed *detached
 	file   bool // an attachment rather than text
 	clear  bool // cleartext with its signature
@@ -33,11 +33,11 @@ func (rd *reader) find(root *part) []container {
 			return false
 		}
 		for _, f := range rd.inLeaf(p) {
-			if key := string(f.armor); seen[key] {
+			key := string(f.armor[0])
+			if seen[key] {
 				continue
-			} else {
-				seen[key] = true
 			}
+			seen[key] = true
 			if f.quoted {
 				quoted = append(quoted, f)
 			} else {
@@ -49,23 +49,22 @@ func (rd *reader) find(root *part) []container {
 	if len(plain) > 0 || len(quoted) == 0 {
 		return plain
 	}
-	if rd.answers(root, quoted) {
+	if rd.answers(quoted) {
 		return nil
 	}
 	return quoted
 }
 
 // answers reports whether somebody wrote something beside quoted armor: then
-// that is the message, and the armor is history.
-func (rd *reader) answers(root *part, quoted []container) bool {
-	wrote := false
-	rd.walk(root, func(p *part) bool {
-		if isLeaf(p) && strings.HasPrefix(p.kind, "text/") && p.disposition != "attachment" {
-			wrote = wrote || ReplyText(string(withoutArmor(rd.view(p)))) != ""
+// that is the message, and the armor is history. What servers add stands in parts
+// of its own.
+func (rd *reader) answers(quoted []container) bool {
+	for _, f := range quoted {
+		if !f.file && ReplyText(string(withoutArmor(rd.view(f.part)))) != "" {
+			return true
 		}
-		return !wrote
-	})
-	return wrote
+	}
+	return false
 }
 
 func (rd *reader) walk(p *part, visit func(*part) bool) {
@@ -108,30 +107,37 @@ func (rd *reader) inLeaf(p *part) []container {
 	file := p.disposition == "attachment" || p.name != "" && !strings.HasPrefix(p.kind, "text/")
 	b := rd.view(p)
 	if binaryMessage(b, p.name) {
-		return []container{{part: p, armor: b, file: true}}
+		return []container{{part: p, armor: [][]byte{b}, file: true}}
 	}
 	var out []container
-	for _, bl := range blocks(b) {
-		if bl.kind == "message" || bl.kind == "signed" {
-			out = append(out, container{part: p, armor: bl.data, file: file, quoted: bl.quoted, clear: bl.kind == "signed"})
+	var asCame []block
+	if len(b) != len(p.body) && mentionsPGP(p.body) { // the transfer encoding may be a lie
+		asCame = blocks(p.body)
+	}
+	for i, bl := range blocks(b) {
+		if bl.kind != "message" && bl.kind != "signed" {
+			continue
 		}
+		if i < len(asCame) && asCame[i].kind == "message" && bl.kind == "message" {
+			bl.readings = append(bl.readings, asCame[i].readings...)
+		}
+		out = append(out, container{part: p, armor: bl.readings, file: file, quoted: bl.quoted, clear: bl.kind == "signed"})
 	}
 	return out
 }
 
 // view is a leaf as OpenPGP is looked for in it: its content, as text where
-// that hides it; or what the content is once more encoded from, where a server
-// lost or doubled the transfer encoding.
+// that hides it; its bytes as they came, where the transfer encoding is a lie; or
+// what the content is once more encoded from, where a server lost or doubled it.
 func (rd *reader) view(p *part) []byte {
 	b := rd.tree.content(p)
-	if mentionsPGP(b) || binaryMessage(b, p.name) {
-		if p.kind == "text/html" || strings.HasPrefix(p.kind, "text/") && looksLikeHTML(string(b[:min(len(b), 512)])) {
-			return []byte(rd.tree.readable(p))
-		}
+	switch {
+	case mentionsPGP(b):
+		return rd.asText(p, b)
+	case mentionsPGP(p.body):
+		return rd.asText(p, p.body)
+	case binaryMessage(b, p.name):
 		return b
-	}
-	if mentionsPGP(p.body) {
-		return p.body
 	}
 	if utf16Of(b) != nil || stateful(strings.ToLower(p.params["charset"])) {
 		if text := toUTF8(b, p.params["charset"]); mentionsPGP([]byte(text)) {
@@ -139,10 +145,18 @@ func (rd *reader) view(p *part) []byte {
 		}
 	}
 	if once := encodedAgain(b, p.name); once != nil {
-		return once
+		return rd.asText(p, once)
 	}
 	if strings.HasPrefix(p.kind, "text/") {
 		return []byte(rd.tree.readable(p))
+	}
+	return b
+}
+
+// asText is what a part shows of some bytes: HTML as text.
+func (rd *reader) asText(p *part, b []byte) []byte {
+	if p.kind == "text/html" || strings.HasPrefix(p.kind, "text/") && looksLikeHTML(string(b[:min(len(b), 512)])) {
+		return []byte(HTMLText(toUTF8(b, p.params["charset"])))
 	}
 	return b
 }
@@ -185,7 +199,7 @@ func certificatesIn(b []byte) [][]byte {
 	var out [][]byte
 	for _, bl := range blocks(b) {
 		if bl.kind == "key" {
-			out = append(out, bl.data)
+			out = append(out, bl.readings[0])
 		}
 	}
 	return out

@@ -48,13 +48,13 @@ func (rd *reader) outsideLeaf(p *part, inside bool, c *content) string {
 		rest = bytes.Trim(withoutArmor(b), nothing)
 	}
 	switch {
-	case len(rest) == 0 && !p.clipped, string(rest) == "Version: 1", p.kind == "application/pgp-encrypted":
+	case len(rest) == 0 && !p.clipped, string(rest) == "Version: 1", !inside && p.kind == "application/pgp-encrypted":
 		return ""
 	case inside, written:
 		c.shown = true
 		return "text in " + describe(p)
 	}
-	if strings.HasPrefix(p.kind, "image/") && p.disposition != "attachment" {
+	if strings.HasPrefix(p.kind, "image/") && p.disposition != "attachment" || p.disposition == "inline" {
 		c.shown = true
 	}
 	return "attachment " + describe(p)

@@ -56,6 +56,9 @@ func (t *tree) parse(raw []byte, depth int) *part {
 	if p.name == "" {
 		p.name = fileName(p.params["name"])
 	}
+	if p.header.raw("Content-Type") == "" && beginsWithPart(body) { // the field is lost
+		p.kind = "multipart/mixed"
+	}
 	if strings.HasPrefix(p.kind, "multipart/") {
 		t.split(p, depth)
 	} else {
@@ -110,12 +113,20 @@ func (t *tree) room(size int64, depth int) bool {
 	return false
 }
 
+// beginsWithPart reports whether a body begins with a delimiter and a field.
+func beginsWithPart(body []byte) bool {
+	head := bytes.TrimLeft(body[:min(len(body), 1<<10)], "\r\n")
+	line, rest := cutLine(head)
+	next, _ := cutLine(rest)
+	return boundaryLine.Match(line) && bytes.HasPrefix(bytes.ToLower(next), []byte("content-"))
+}
+
 func hasBoundary(body []byte, boundary string) bool {
 	delim := []byte("--" + boundary)
 	return bytes.HasPrefix(body, delim) || bytes.Contains(body, append([]byte("\n"), delim...))
 }
 
-var boundaryLine = regexp.MustCompile(`(?m)^--([0-9A-Za-z'()+_,./:=?#*~&%$!@{} -]{3,150}?)[ \t]*\r?$`)
+var boundaryLine = regexp.MustCompile(`(?m)^--([0-9A-Za-z'()+_,./:=?#*~&%$!@{} -]{1,150}?)[ \t]*\r?$`)
 
 // guessBoundary takes the first line that looks like a delimiter and stands
 // there more than once or before a field.
@@ -124,7 +135,7 @@ func guessBoundary(body []byte) string {
 	for _, m := range boundaryLine.FindAllSubmatchIndex(head, 20) {
 		boundary := string(head[m[2]:m[3]])
 		next, _ := cutLine(body[min(len(body), m[1]+1):])
-		if fieldName.Match(next[:min(len(next), 256)]) || bytes.Count(body, []byte("\n--"+boundary)) > 1 {
+		if fieldName.Match(next[:min(len(next), 256)]) || len(boundary) > 2 && bytes.Count(body, []byte("\n--"+boundary)) > 1 {
 			return boundary
 		}
 	}

@@ -2,6 +2,7 @@ package entity
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -197,11 +198,7 @@ func (rd *reader) enter(f container, layer int) *content {
 	if f.signed != nil {
 		return rd.verified(f.part, f.signed, layer)
 	}
-	if rd.opens++; rd.opens > rd.tree.limits.Opens {
-		rd.tree.exceed("it holds too many OpenPGP messages")
-		return nil
-	}
-	o, err := rd.opener.Open(f.armor, rd.tree.limits.Size)
+	o, err := rd.open(f.armor)
 	switch {
 	case err != nil && f.clear:
 		return nil
@@ -225,6 +222,28 @@ func (rd *reader) enter(f container, layer int) *content {
 		c.signature, c.signed = sig, o.Plaintext
 	}
 	return c
+}
+
+// errTooMany is a mail of nothing but armor.
+var errTooMany = errors.New("it holds too many OpenPGP messages")
+
+// open opens the first reading that can be; the error is that of the likeliest.
+func (rd *reader) open(readings [][]byte) (Opened, error) {
+	var first error
+	for _, message := range readings {
+		if rd.opens++; rd.opens > rd.tree.limits.Opens {
+			rd.tree.exceed(errTooMany.Error())
+			return Opened{}, errTooMany
+		}
+		o, err := rd.opener.Open(message, rd.tree.limits.Size)
+		if err == nil {
+			return o, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return Opened{}, first
 }
 
 // unsealed takes an opened entity apart. A whole mail in place of one is the
