@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -42,7 +43,24 @@ type inspected struct {
 	Problems    []form.Problem     `json:"problems"`
 	Bounce      []entity.Recipient `json:"bounce"`
 	Text        string             `json:"text"`
+	Attachments []attached         `json:"attachments,omitempty"`
 	Outside     []string           `json:"outside,omitempty"`
+}
+
+// attached is a file that came with the message.
+type attached struct {
+	Name   string `json:"name"`
+	Type   string `json:"type"`
+	Bytes  int    `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+func attachedFiles(list []entity.Attachment) []attached {
+	var out []attached
+	for _, a := range list {
+		out = append(out, attached{a.Name, a.Type, len(a.Content), fmt.Sprintf("%x", sha256.Sum256(a.Content))})
+	}
+	return out
 }
 
 type signature struct {
@@ -83,7 +101,7 @@ func (c inspectCmd) one(a *app, x gateway.Examiner, file string) inspected {
 	}
 	m := x.Mail(raw)
 	out := inspected{File: file, Kind: m.Kind, Encrypted: m.Encrypted, Subject: m.Reading.Subject(), From: m.From, Participant: m.Participant,
-		Signature: signature{m.Verdict, m.Fingerprint, m.Covers}, Problems: m.Problems, Bounce: m.Reading.Bounce, Text: m.Text, Outside: m.Reading.Outside}
+		Signature: signature{m.Verdict, m.Fingerprint, m.Covers}, Problems: m.Problems, Bounce: m.Reading.Bounce, Text: m.Text, Attachments: attachedFiles(m.Reading.Attachments), Outside: m.Reading.Outside}
 	if out.Problems == nil {
 		out.Problems = []form.Problem{}
 	}

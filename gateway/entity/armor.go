@@ -81,14 +81,18 @@ func nextMark(b []byte, at int) (mark, bool) {
 	}
 }
 
-const maxBlocks = 32
+// How many blocks are found in a text, and markers looked at.
+const (
+	maxBlocks = 32
+	maxMarks  = 1000
+)
 
 // blocks finds armor in a text, quoted and indented armor too. One that never
 // ends reaches to the next one, or to the end of the text. A marker without data
 // behind it is just text.
 func blocks(b []byte) []block {
 	var out []block
-	for at := 0; len(out) < maxBlocks; {
+	for at, n := 0, 0; len(out) < maxBlocks && n < maxMarks; n++ {
 		m, ok := nextMark(b, at)
 		if !ok {
 			break

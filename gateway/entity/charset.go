@@ -35,7 +35,10 @@ func toUTF8(b []byte, label string) string {
 	if valid && (enc == nil || isUTF8(label) || enc == charmap.Windows1252) {
 		return unmangled(string(b))
 	}
-	if enc == nil || isUTF8(label) || enc == charmap.Windows1252 {
+	switch {
+	case enc == nil, isUTF8(label):
+		enc = guess(b, nil)
+	case enc == charmap.Windows1252:
 		enc = guess(b, enc)
 	}
 	return decoded(b, enc)

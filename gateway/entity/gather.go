@@ -40,6 +40,7 @@ func (rd *reader) collectLeaf(p *part, c *content) {
 			_, t, _ = strings.Cut(t, "\n\n")
 		}
 		c.texts = append(c.texts, t)
+		c.rich = c.rich || p.kind != "text/plain"
 		if p.kind == "text/plain" {
 			c.keys = append(c.keys, certificatesIn([]byte(t))...)
 		}
@@ -75,7 +76,7 @@ func (rd *reader) collectAlternative(p *part, c *content) {
 		if strings.TrimSpace(alt.text()) == "" {
 			continue
 		}
-		if child.kind == "text/plain" && plain == nil {
+		if !alt.rich && plain == nil {
 			plain = alt
 		}
 		other = alt
@@ -85,6 +86,7 @@ func (rd *reader) collectAlternative(p *part, c *content) {
 	}
 	if plain != nil {
 		c.texts = append(c.texts, plain.texts...)
+		c.rich = c.rich || plain.rich
 		c.clipped = c.clipped || plain.clipped
 	}
 }

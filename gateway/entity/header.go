@@ -8,8 +8,6 @@ import (
 	"regexp"
 	"strings"
 	"time"
-
-	"golang.org/x/net/html/charset"
 )
 
 // Address is one mailbox; Name is decoded.
@@ -142,16 +140,6 @@ func cutLine(b []byte) (line, rest []byte) {
 	return bytes.TrimSuffix(line, []byte("\r")), rest
 }
 
-func decodeWords(s string) string {
-	d := mime.WordDecoder{CharsetReader: func(label string, r io.Reader) (io.Reader, error) {
-		return charset.NewReaderLabel(label, r)
-	}}
-	if out, err := d.DecodeHeader(s); err == nil {
-		s = out
-	}
-	return clean(toUTF8([]byte(s), ""))
-}
-
 func newHeader(fields []Field) Header {
 	h := Header{Fields: fields}
 	for _, f := range fields {
@@ -195,11 +183,11 @@ func word(s string) string {
 // address that stands outside quotes and comments is taken: too many senders
 // are safer than one too few.
 func parseAddresses(s string) []Address {
-	p := mail.AddressParser{WordDecoder: &mime.WordDecoder{CharsetReader: charset.NewReaderLabel}}
+	p := mail.AddressParser{WordDecoder: lenientWords}
 	if list, err := p.ParseList(s); err == nil {
 		var out []Address
 		for _, a := range list {
-			out = append(out, Address{Name: clean(a.Name), Addr: a.Address})
+			out = append(out, Address{Name: decodeWords(a.Name), Addr: a.Address})
 		}
 		return out
 	}
@@ -209,3 +197,9 @@ func parseAddresses(s string) []Address {
 	}
 	return out
 }
+
+// lenientWords leaves what it can't decode for decodeWords.
+var lenientWords = &mime.WordDecoder{CharsetReader: func(label string, r io.Reader) (io.Reader, error) {
+	b, err := io.ReadAll(r)
+	return strings.NewReader(toUTF8(b, label)), err
+}}

@@ -28,7 +28,7 @@ var alphabets = []string{
 	"ħċġż",              // Maltese
 	"łąęóśżźćń",         // Polish
 	"ãçáéíóêõâúàª",      // Portuguese
-	"ăîâșşțţ",           // Romanian
+	"ăîâşșţț",           // Romanian
 	"áíéčšžýúľťňôäďĺŕó", // Slovak
 	"óíáñúé¿¡ü",         // Spanish
 	"ışüçöğİ",           // Turkish
@@ -104,6 +104,9 @@ func plausible(b []byte, page encoding.Encoding) float64 {
 	common, n := 0.0, 0
 	last := ' '
 	for _, r := range string(text) {
+		if unicode.IsLetter(r) && unicode.IsLetter(last) && isLatin(r) != isLatin(last) {
+			common -= 6 // nor mixes scripts in a word
+		}
 		if r >= 0x80 {
 			n++
 			if unicode.IsLetter(r) || r == '¿' || r == '¡' || r == 'ª' {
@@ -134,6 +137,8 @@ func plausible(b []byte, page encoding.Encoding) float64 {
 	}
 	return (most + common) / float64(n)
 }
+
+func isLatin(r rune) bool { return unicode.Is(unicode.Latin, r) }
 
 // symbolWeight is what a character that is no letter is worth after another.
 func symbolWeight(r, before rune) float64 {

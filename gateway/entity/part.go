@@ -156,7 +156,11 @@ func splitBody(body []byte, boundary string, most int) [][]byte {
 		}
 		if bytes.HasPrefix(body[at:end], delim) {
 			rest := bytes.TrimRight(body[at+len(delim):end], " \t\r\n")
-			if closes := string(rest) == "--"; closes || len(rest) == 0 {
+			closes := bytes.HasPrefix(rest, []byte("--"))
+			if closes {
+				rest = rest[2:]
+			}
+			if len(rest) == 0 || rest[0] == ' ' || rest[0] == '\t' { // what follows a blank is ignored
 				if start >= 0 {
 					out = append(out, withoutBreak(body[start:at]))
 				}

@@ -114,6 +114,7 @@ type content struct {
 	outside     []string
 	shown       bool // something outside would be shown as the message
 	clipped     bool // a text is longer than what is read of it
+	rich        bool // a text is other than plain
 	encrypted   bool
 	opened      bool
 	signature   Signature

@@ -60,6 +60,9 @@ func decodeBase64(b []byte) []byte {
 				padded = true
 				continue
 			}
+			if padded && c == ' ' {
+				break // what stands behind isn't encoded
+			}
 			v := base64Value[c]
 			if v == 0xff {
 				continue
