@@ -28,7 +28,7 @@ func Read(raw []byte, opener Opener, lim Limits) *Reading {
 	if a != nil && a.sure {
 		c := rd.gather(root)
 		r.Text, r.Attachments, r.Keys = c.text(), c.attachments, c.keys
-		r.Written = ReplyText(r.Text)
+		r.Written = strings.TrimSpace(string(beforeCopy([]byte(r.Text))))
 		a.into(r)
 		return r
 	}
