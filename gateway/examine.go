@@ -122,7 +122,9 @@ func (x Examiner) attribute(m *Message, mail bool) {
 		m.Verdict = VerdictNotSender
 		return
 	}
-	m.Participant = owner
+	if m.Covers == entity.CoversAll { // else nothing of it counts as signed
+		m.Participant = owner
+	}
 }
 
 // decode finds the form: in form.json, in the text, or in both, which must
@@ -222,8 +224,11 @@ func (o opener) lookup(keyID uint64, fp openpgp.Fingerprint) []*openpgp.Certific
 	return o.x.Registry.Signers(keyID, fp)
 }
 
-func (o opener) Open(message []byte) (entity.Opened, error) {
-	opened, err := openpgp.Open(message, o.x.Keys, o.lookup, o.x.At, openpgp.Limits{Plaintext: o.x.Limits.Opened})
+func (o opener) Open(message []byte, most int64) (entity.Opened, error) {
+	if limit := o.x.Limits.Opened; limit > 0 {
+		most = min(most, limit)
+	}
+	opened, err := openpgp.Open(message, o.x.Keys, o.lookup, o.x.At, openpgp.Limits{Plaintext: most})
 	if err != nil {
 		return entity.Opened{}, err
 	}

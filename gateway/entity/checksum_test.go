@@ -13,7 +13,7 @@ import (
 // keeping keeps what it is asked to open.
 type keeping struct{ opened [][]byte }
 
-func (k *keeping) Open(message []byte) (entity.Opened, error) {
+func (k *keeping) Open(message []byte, _ int64) (entity.Opened, error) {
 	k.opened = append(k.opened, message)
 	return entity.Opened{}, errors.New("kept")
 }
