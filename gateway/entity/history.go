@@ -65,13 +65,14 @@ func isHeaderBlock(lines []string, i int) bool {
 			address = true
 		}
 	}
+	dated := found["date"] || found["sent"]
 	switch {
-	case !found["from"] && !(found["date"] && found["subject"] && found["to"]):
+	case !found["from"] && !(dated && found["subject"] && found["to"]):
 		return false
 	case address && len(found) >= 2, len(found) >= 4:
 		return true
 	}
-	return found["date"] && found["subject"]
+	return dated && found["subject"] || found["sent"] && found["to"]
 }
 
 // maxAttribution is how many lines an attribution may take.
