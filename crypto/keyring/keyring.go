@@ -107,6 +107,9 @@ func (r *Ring) Confirmed(ctx context.Context, op operation.Code, p operation.Par
 	return slices.DeleteFunc(certs, func(c *openpgp.Certificate) bool { return c.Revoked(now) }), nil
 }
 
+// Version returns a number that grows whenever a certificate of anybody changes.
+func (r *Ring) Version(ctx context.Context) (int64, error) { return r.records.KeysVersion(ctx) }
+
 // certificates parses records, each certificate once however many registered it.
 func (r *Ring) certificates(list []gateway.KeyRecord) ([]*openpgp.Certificate, error) {
 	var out []*openpgp.Certificate
