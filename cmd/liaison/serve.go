@@ -115,7 +115,7 @@ func newNode(s *setup, st *store.Store, rec record) (*node, error) {
 		opt.Mail = n.mail
 	}
 	if s.config.WebSocket.Listen != "" {
-		n.socket = websocket.NewServer(websocket.Options{Hosts: s.config.WebSocket.Hosts, GatewayCode: code, Key: s.keys[0], Keys: n.ring, Sequencer: rec,
+		n.socket = websocket.NewServer(websocket.Options{Hosts: s.config.WebSocket.Hosts, GatewayCode: code, Key: s.keys[0], Keys: socketKeys{n.ring, st}, Sequencer: rec,
 			Render: func(ctx context.Context, id gateway.DeliveryID) (*gateway.Outbound, error) {
 				return n.gateway.Render(ctx, id)
 			},

@@ -135,7 +135,7 @@ func (a *agent) run(ctx context.Context) error {
 	var work sync.WaitGroup
 	work.Go(func() { a.dispatch(ctx) })
 	work.Go(func() { a.execute(ctx) })
-	err := websocket.Run(ctx, a.channel(), a.opt.Backoff, a.connected)
+	err := websocket.Run(ctx, a.channel(), a.opt.Backoff, a.connected, nil)
 	cancel()
 	work.Wait()
 	return err
@@ -144,7 +144,7 @@ func (a *agent) run(ctx context.Context) error {
 // channel is how the agent uses the channel.
 func (a *agent) channel() websocket.ClientOptions {
 	return websocket.ClientOptions{
-		URL: a.opt.URL, Operation: a.opt.Operation, Participant: a.opt.Participant, Key: a.opt.Keys[0], Gateway: a.opt.Gateway,
+		URL: a.opt.URL, Operation: a.opt.Operation, Participant: a.opt.Participant, Key: a.opt.Keys[0], Gateways: []*openpgp.Certificate{a.opt.Gateway},
 		After: a.state.Position, Handle: a.take, Opened: a.opened, TLS: a.opt.TLS, DialContext: a.opt.DialContext, Log: a.opt.Log, Clock: a.opt.Clock,
 	}
 }

@@ -41,6 +41,8 @@ func (k keysOf) Confirmed(context.Context, operation.Code, operation.Participant
 	return []*openpgp.Certificate{k.cert}, nil
 }
 
+func (k keysOf) Version(context.Context) (string, error) { return "", nil }
+
 // idle is a sequence in which nothing is sent.
 type idle struct{}
 

@@ -49,7 +49,7 @@ func Submit(ctx context.Context, opt Options, source io.Reader) (*Answer, error)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	over := make(chan error, 1)
-	go func() { over <- websocket.Run(ctx, a.channel(), a.opt.Backoff, a.connected) }()
+	go func() { over <- websocket.Run(ctx, a.channel(), a.opt.Backoff, a.connected, nil) }()
 	v, err := a.submitJob(ctx, id, job, path)
 	cancel()
 	<-over
