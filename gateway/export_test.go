@@ -1,16 +1,14 @@
 package gateway
 
-import (
-	"context"
-	"sync"
-)
+import "context"
 
 // DeliverDue makes one attempt at everything that is due and waits for it.
 func (g *Gateway) DeliverDue(ctx context.Context) (int, error) {
-	var wg sync.WaitGroup
-	n, err := g.deliverDue(ctx, &wg, make(chan struct{}, claimMost))
-	wg.Wait()
-	return n, err
+	claimed, err := g.opt.Store.Claim(ctx, Want{Limit: claimMost}, g.opt.Now())
+	l := g.lanes(ctx)
+	l.put(claimed)
+	l.wg.Wait()
+	return len(claimed), err
 }
 
 // DoDue does what is due by the clock.

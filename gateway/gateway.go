@@ -45,23 +45,29 @@ type Limits struct {
 	Workers int   // deliveries under way at once
 }
 
-// Event is something that happened, without content: for live views.
+// Event is something that happened, without content: for live views and
+// metrics. What says what: of an inbound its verdict, of an attempt the
+// delivery's state after it.
 type Event struct {
 	At          time.Time
-	What        string // "accepted", "held", "rejected", "sent", "failed", "confirmed", …
+	What        string
+	Medium      Medium  // of an inbound; "" for an attempt
+	Outcome     Outcome // of an attempt
 	Operation   operation.Code
 	Participant operation.ParticipantCode
-	Channel     operation.ChannelKind
+	Channel     operation.ChannelKind // of an attempt
 	Reference   string
 	Type        string
 	Detail      string
+	Took        time.Duration // from the inbound's arrival, or the delivery's cause, until now
 }
 
 // Gateway is the flow. It is safe for concurrent use.
 type Gateway struct {
 	opt Options
 
-	sealed *sealCache
+	sealed *brief[sealKey, *openpgp.Sealed]
+	forms  *brief[FormID, *Form] // shared: nobody changes one
 
 	mu      sync.Mutex // guards version, ops
 	version int64
@@ -94,7 +100,7 @@ func New(opt Options) (*Gateway, error) {
 	if opt.Watch == nil {
 		opt.Watch = func(Event) {}
 	}
-	return &Gateway{opt: opt, sealed: newSealCache()}, nil
+	return &Gateway{opt: opt, sealed: newBrief[sealKey, *openpgp.Sealed](), forms: newBrief[FormID, *Form]()}, nil
 }
 
 // key is the gateway's signing key.

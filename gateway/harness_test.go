@@ -74,6 +74,7 @@ var keyOf = sync.OnceValue(func() map[string]*openpgp.SecretKey {
 type flow struct {
 	t     *testing.T
 	store *store.Store
+	opt   gateway.Options
 	g     *gateway.Gateway
 	now   time.Time
 	mails int
@@ -113,12 +114,20 @@ func newFlow(t *testing.T) *flow {
 			t.Fatal(err)
 		}
 	}
-	f.g, err = gateway.New(gateway.Options{Code: "OCU", Address: unitAddress, Keys: []*openpgp.SecretKey{keyOf()["OCU"]}, Store: st, Clock: st, Reads: st, Ring: ring,
-		Mail: f, Socket: f, Phone: "+000 1", AuthServ: mx, Now: clock})
-	if err != nil {
-		t.Fatal(err)
-	}
+	f.opt = gateway.Options{Code: "OCU", Address: unitAddress, Keys: []*openpgp.SecretKey{keyOf()["OCU"]}, Store: st, Clock: st, Reads: st, Ring: ring,
+		Socket: f, Phone: "+000 1", AuthServ: mx, Now: clock}
+	f.setMail(f)
 	return f
+}
+
+// setMail makes the gateway anew with a mail channel of the test's.
+func (f *flow) setMail(m gateway.Sender) {
+	f.t.Helper()
+	f.opt.Mail = m
+	var err error
+	if f.g, err = gateway.New(f.opt); err != nil {
+		f.t.Fatal(err)
+	}
 }
 
 // Send implements gateway.Sender for every channel.

@@ -42,9 +42,9 @@ type Keyring interface {
 // KeyRecord is a certificate in the record.
 type KeyRecord struct {
 	Holding
-	Certificate []byte // binary; public
-	KeyIDs      []uint64
-	Role        string // shared · personal · spare
+	Certificate []byte   // binary; public
+	KeyIDs      []uint64 // by which KeysByID finds it; read by ChangeKeys alone
+	Role        string   // shared · personal · spare
 	Holder      string
 	Source      string // file or person that it came from
 	Added       time.Time

@@ -15,6 +15,9 @@ var backoff = []time.Duration{
 	time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour, 12 * time.Hour, 20 * time.Hour, 24 * time.Hour,
 }
 
+// urgentWait bounds the wait before an urgent form is tried again.
+var urgentWait = map[operation.ChannelKind]time.Duration{operation.WebSocket: 2 * time.Second, operation.PGPMail: time.Minute, operation.Mail: time.Minute}
+
 // next says what follows an attempt: done, again later, the next channel, or
 // given up with a reason.
 func (g *Gateway) next(op *operation.Operation, d Delivery, e Evidence, err error) Next {
@@ -50,11 +53,11 @@ func (g *Gateway) later(op *operation.Operation, d Delivery) Next {
 		return g.fallback(op, d, "no-answer-from-server")
 	}
 	wait := backoff[min(d.Attempts, len(backoff)-1)]
-	if d.Channel == operation.WebSocket {
-		wait = time.Second // the session decides, not the clock
+	if d.Channel == operation.WebSocket { // a new session makes it due at once, whatever this says
+		wait = min(time.Second<<min(d.Attempts, 5), 30*time.Second)
 	}
 	if d.Priority == Urgent {
-		wait = min(wait, time.Minute)
+		wait = min(wait, urgentWait[d.Channel])
 	}
 	return Next{State: Pending, RetryAt: now.Add(wait), Channel: d.Channel, ChannelAt: d.ChannelAt}
 }

@@ -3,8 +3,6 @@ package gateway
 import (
 	"context"
 	"fmt"
-	"sync"
-	"time"
 
 	"liaison/crypto/openpgp"
 	"liaison/gateway/operation"
@@ -19,61 +17,8 @@ type sealKey struct {
 	format openpgp.Format
 }
 
-// Bounds of the cache. It saves work between the deliveries of one form, which
-// come close together; it is never stored.
-const (
-	sealedFor  = time.Minute
-	sealedMost = 128
-)
-
-// sealCache keeps sealed bodies for a minute. One goroutine seals, the others
-// wait for it.
-type sealCache struct {
-	mu      sync.Mutex
-	entries map[sealKey]*sealEntry
-}
-
-type sealEntry struct {
-	once   sync.Once
-	sealed *openpgp.Sealed
-	err    error
-	until  time.Time
-}
-
-func newSealCache() *sealCache { return &sealCache{entries: map[sealKey]*sealEntry{}} }
-
-func (c *sealCache) get(key sealKey, now time.Time, seal func() (*openpgp.Sealed, error)) (*openpgp.Sealed, error) {
-	c.mu.Lock()
-	e := c.entries[key]
-	if e == nil || now.After(e.until) {
-		if len(c.entries) >= sealedMost {
-			clear(c.entries)
-		}
-		e = &sealEntry{until: now.Add(sealedFor)}
-		c.entries[key] = e
-	}
-	c.mu.Unlock()
-	e.once.Do(func() { e.sealed, e.err = seal() })
-	if e.err != nil {
-		c.forget(key, e)
-	}
-	return e.sealed, e.err
-}
-
-func (c *sealCache) forget(key sealKey, e *sealEntry) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.entries[key] == e {
-		delete(c.entries, key)
-	}
-}
-
 // DropSealed throws the sealed bodies away; call it when a key is blocked.
-func (g *Gateway) DropSealed() {
-	g.sealed.mu.Lock()
-	defer g.sealed.mu.Unlock()
-	clear(g.sealed.entries)
-}
+func (g *Gateway) DropSealed() { g.sealed.clear() }
 
 // seal makes the message for one participant: the shared body with key packets
 // for its confirmed certificates in front.

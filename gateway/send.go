@@ -5,87 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"liaison/gateway/operation"
 )
 
-// The loop's pace: how many deliveries one claim takes, how long one attempt
-// may last, and how often it looks when nothing wakes it.
-const (
-	claimMost   = 64
-	sendTimeout = 5 * time.Minute
-	pollEvery   = time.Second
-)
-
-// Run delivers until ctx ends; wake says that something may be due. It returns
-// after the attempts under way have ended.
-func (g *Gateway) Run(ctx context.Context, wake <-chan struct{}) error {
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	if g.opt.Clock != nil {
-		wg.Go(func() { g.runClock(ctx) })
-	}
-	slots := make(chan struct{}, g.opt.Limits.Workers)
-	poll := time.NewTicker(pollEvery)
-	defer poll.Stop()
-	for {
-		claimed, err := g.deliverDue(ctx, &wg, slots)
-		if err != nil && ctx.Err() == nil {
-			g.opt.Log.Error("claim deliveries", "err", err)
-		}
-		if claimed == claimMost && err == nil {
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-wake:
-		case <-poll.C:
-		}
-	}
-}
-
-// deliverDue claims what there are free workers for and starts it. It waits for
-// one free worker before it claims, so that a lease never waits in a queue.
-func (g *Gateway) deliverDue(ctx context.Context, wg *sync.WaitGroup, slots chan struct{}) (int, error) {
-	free := 0
-	for free < cap(slots) {
-		if free == 0 {
-			select {
-			case slots <- struct{}{}:
-			case <-ctx.Done():
-				return 0, ctx.Err()
-			}
-		} else {
-			select {
-			case slots <- struct{}{}:
-			default:
-				goto full
-			}
-		}
-		free++
-	}
-full:
-	deliveries, err := g.opt.Store.Claim(ctx, min(free, claimMost), g.opt.Now())
-	for range free - len(deliveries) {
-		<-slots
-	}
-	for _, d := range deliveries {
-		wg.Go(func() {
-			defer func() { <-slots }()
-			g.deliver(ctx, d)
-		})
-	}
-	if err != nil {
-		return 0, err
-	}
-	if len(deliveries) == free {
-		return claimMost, nil // there may be more: ask again as soon as a worker is free
-	}
-	return len(deliveries), nil
-}
+// How long one attempt may last.
+const sendTimeout = 5 * time.Minute
 
 // deliver makes one attempt at a claimed delivery and records it. What it can't
 // record is repeated by whoever claims the delivery after the lease.
@@ -108,7 +34,8 @@ func (g *Gateway) deliver(ctx context.Context, d Delivery) {
 		g.opt.Log.Error("record attempt", "delivery", d.ID, "err", err)
 		return
 	}
-	g.opt.Watch(Event{At: g.opt.Now(), What: string(a.Next.State), Operation: d.Operation, Participant: d.Participant, Channel: d.Channel,
+	now := g.opt.Now()
+	g.opt.Watch(Event{At: now, What: string(a.Next.State), Outcome: evidence.Outcome, Took: now.Sub(d.Created), Operation: d.Operation, Participant: d.Participant, Channel: d.Channel,
 		Reference: d.Reference, Type: d.Type, Detail: evidence.Detail})
 }
 
@@ -176,7 +103,7 @@ func (g *Gateway) render(ctx context.Context, op *operation.Operation, d Deliver
 	if op == nil {
 		return nil, &Error{Kind: Refused, Public: "closed", Err: fmt.Errorf("operation %s is not in force", d.Operation)}
 	}
-	f, err := g.opt.Reads.Form(ctx, d.Form)
+	f, err := g.forms.get(d.Form, g.opt.Now(), func() (*Form, error) { return g.opt.Reads.Form(ctx, d.Form) })
 	if err != nil {
 		return nil, fmt.Errorf("read form: %w", err)
 	}

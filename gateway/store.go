@@ -52,12 +52,12 @@ type Store interface {
 	// decide's work is dropped.
 	Accept(ctx context.Context, in *Inbound, decide func(Ledger) (*Decision, error)) (*Receipt, error)
 
-	// Claim leases up to limit due deliveries to this node, urgent first, oldest
-	// first. A WebSocket delivery is claimed only by the node that holds the
+	// Claim leases due deliveries to this node as it wants them, urgent first,
+	// oldest first. A WebSocket delivery is claimed only by the node that holds the
 	// participant's session; when none does and its channel's share is over
 	// (ChannelFrom before unreachableBefore(priority)), by any node, marked
 	// Unreachable. Phone deliveries are never claimed.
-	Claim(ctx context.Context, limit int, now time.Time) ([]Delivery, error)
+	Claim(ctx context.Context, want Want, now time.Time) ([]Delivery, error)
 
 	// Finish appends the attempt's evidence always, and where the fence still
 	// holds applies Next and what consequence returns (a notice to the sender, an

@@ -61,8 +61,8 @@ func (m *mortal) Accept(ctx context.Context, in *gateway.Inbound, decide func(ga
 	return r, err
 }
 
-func (m *mortal) Claim(ctx context.Context, limit int, now time.Time) ([]gateway.Delivery, error) {
-	ds, err := m.record.Claim(ctx, limit, now)
+func (m *mortal) Claim(ctx context.Context, want gateway.Want, now time.Time) ([]gateway.Delivery, error) {
+	ds, err := m.record.Claim(ctx, want, now)
 	if len(ds) > 0 {
 		m.step("after Claim")
 	}

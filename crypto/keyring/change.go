@@ -62,6 +62,9 @@ func (r *Ring) change(ctx context.Context, op operation.Code, p operation.Partic
 	if err != nil {
 		return "", err
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.recent, holder{op, p})
 	return v.change, nil
 }
 

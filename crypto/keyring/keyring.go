@@ -31,9 +31,25 @@ type Ring struct {
 	records gateway.KeyRecords
 	clock   func() time.Time
 
-	mu     sync.Mutex // guards parsed
+	mu     sync.Mutex // guards the rest
 	parsed map[[32]byte]*openpgp.Certificate
+	recent map[holder]recent
 }
+
+type holder struct {
+	operation   operation.Code
+	participant operation.ParticipantCode
+}
+
+// recent is what was read of a participant's certificates just now.
+type recent struct {
+	certs []*openpgp.Certificate
+	until time.Time
+}
+
+// recentFor is how long that is believed: a certificate that another process
+// blocks is sealed to no longer than this.
+const recentFor = 500 * time.Millisecond
 
 var _ gateway.Keyring = (*Ring)(nil)
 
@@ -46,7 +62,7 @@ func New(records gateway.KeyRecords, clock func() time.Time) *Ring {
 	if clock == nil {
 		clock = time.Now
 	}
-	return &Ring{records: records, clock: clock, parsed: make(map[[32]byte]*openpgp.Certificate)}
+	return &Ring{records: records, clock: clock, parsed: make(map[[32]byte]*openpgp.Certificate), recent: make(map[holder]recent)}
 }
 
 // Signers returns the registered certificates, in whatever state, that hold a
@@ -83,10 +99,24 @@ func (r *Ring) Holdings(ctx context.Context, fp openpgp.Fingerprint) ([]gateway.
 	return holdings, nil
 }
 
-// Recipients returns a participant's confirmed certificates that aren't revoked.
-// Whether each can be encrypted to today is asked where that happens.
+// Recipients returns a participant's confirmed certificates that aren't revoked,
+// as they were half a second ago at the most. Whether each can be encrypted to
+// today is asked where that happens.
 func (r *Ring) Recipients(ctx context.Context, op operation.Code, p operation.ParticipantCode) ([]*openpgp.Certificate, error) {
-	return r.Confirmed(ctx, op, p)
+	who, now := holder{op, p}, time.Now()
+	r.mu.Lock()
+	known, ok := r.recent[who]
+	r.mu.Unlock()
+	if ok && now.Before(known.until) {
+		return known.certs, nil
+	}
+	certs, err := r.Confirmed(ctx, op, p)
+	if err == nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.recent[who] = recent{certs, now.Add(recentFor)}
+	}
+	return certs, err
 }
 
 // Confirmed returns a participant's confirmed certificates that aren't revoked.

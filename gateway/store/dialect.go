@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -17,16 +18,19 @@ type dialect struct {
 	driver     string
 	goose      goose.Dialect
 	migrations string
-	skipLocked string // ends the subselect of a claim of table alias d
-	forUpdate  string // ends a select whose rows the transaction changes
-	clock      string // the database's clock in Unix milliseconds; "" means ours
-	serialize  string // waits for other transactions of the same name, $1; "" where one writer does
+	skipLocked string             // ends the subselect of a claim of table alias d
+	forUpdate  string             // ends a select whose rows the transaction changes
+	clock      string             // the database's clock in Unix milliseconds; "" means ours
+	snapshot   sql.IsolationLevel // in which many reads see one moment
+	renumber   string             // sets the counter of numbered rows after a copy
+	serialize  string             // waits for other transactions of the same name, $1; "" where one writer does
 }
 
 var (
 	sqlite   = dialect{driver: "sqlite", goose: goose.DialectSQLite3, migrations: "migrations/sqlite"}
 	postgres = dialect{driver: "pgx", goose: goose.DialectPostgres, migrations: "migrations/postgres",
 		skipLocked: " FOR UPDATE OF d SKIP LOCKED", forUpdate: " FOR UPDATE",
+		snapshot: sql.LevelRepeatableRead, renumber: "SELECT setval(pg_get_serial_sequence('attempt', 'id'), (SELECT coalesce(max(id), 1) FROM attempt))",
 		serialize: "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
 		clock:     "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"}
 )
@@ -98,6 +102,57 @@ func (p plain) Query(ctx context.Context, query string, args ...any) (*sql.Rows,
 
 func (p plain) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
 	return p.q.QueryRowContext(ctx, query, args...)
+}
+
+// pool runs reading SQL on SQLite's read connections, each text prepared once a
+// connection: parsing costs more than most reads do. PostgreSQL's driver does
+// that by itself.
+type pool struct {
+	plain
+	db *sql.DB
+
+	mu    sync.Mutex // guards stmts
+	stmts map[string]*sql.Stmt
+}
+
+// preparedMost bounds the texts: those with a list of values have many forms.
+const preparedMost = 200
+
+func newPool(db *sql.DB) *pool {
+	return &pool{plain: plain{db}, db: db, stmts: make(map[string]*sql.Stmt)}
+}
+
+// stmt is nil where the text isn't to be prepared.
+func (p *pool) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if st := p.stmts[query]; st != nil || len(p.stmts) >= preparedMost {
+		return st, nil
+	}
+	st, err := p.db.PrepareContext(ctx, query)
+	if err == nil {
+		p.stmts[query] = st
+	}
+	return st, err
+}
+
+func (p *pool) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	st, err := p.stmt(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if st == nil {
+		return p.plain.Query(ctx, query, args...)
+	}
+	return st.QueryContext(ctx, args...)
+}
+
+func (p *pool) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+	st, err := p.stmt(ctx, query)
+	if err != nil || st == nil {
+		return p.plain.QueryRow(ctx, query, args...) // reports the same error
+	}
+	return st.QueryRowContext(ctx, args...)
 }
 
 // prepared runs SQL on one SQLite connection, each text prepared once. The

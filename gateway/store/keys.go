@@ -50,11 +50,6 @@ func keyRecords(ctx context.Context, q querier, query string, args ...any) ([]ga
 	if err != nil {
 		return nil, fmt.Errorf("read certificates: %w", err)
 	}
-	for i := range list {
-		if list[i].KeyIDs, err = keyIDs(ctx, q, list[i].Holding); err != nil {
-			return nil, fmt.Errorf("read key ids: %w", err)
-		}
-	}
 	return list, nil
 }
 
@@ -102,6 +97,11 @@ func (s *Store) ChangeKeys(ctx context.Context, op operation.Code, p operation.P
 		list, err := keyRecords(t.ctx, t, `SELECT `+keyColumns+` FROM certificate c WHERE c.operation = $1 AND c.participant = $2 ORDER BY c.added, c.fingerprint`, string(op), string(p))
 		if err != nil {
 			return err
+		}
+		for i := range list {
+			if list[i].KeyIDs, err = keyIDs(t.ctx, t, list[i].Holding); err != nil {
+				return fmt.Errorf("read key ids: %w", err)
+			}
 		}
 		r, entry, err := decide(list)
 		if err != nil || r == nil {

@@ -67,8 +67,8 @@ func (s *Store) leave(ctx context.Context) error {
 // ours reports whether this node's epoch is still the one in force, and keeps
 // it from changing until the transaction ends.
 func (t *tx) ours() (bool, error) {
-	if t.s.mode != serving {
-		return false, nil
+	if t.s.mode != serving || t.s.lock != nil {
+		return t.s.mode == serving, nil // nobody else serves a file that we hold the lock of
 	}
 	var epoch int64
 	suffix := ""

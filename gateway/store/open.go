@@ -58,6 +58,9 @@ const (
 	attemptMax = 6 * time.Minute // a claim is prolonged no longer than this
 )
 
+// readConnections to a SQLite file: more don't read faster.
+const readConnections = 8
+
 type mode int
 
 const (
@@ -68,14 +71,15 @@ const (
 
 // Store is the record. It is safe for concurrent use.
 type Store struct {
-	d     dialect
-	opt   Options
-	mode  mode
-	db    *sql.DB // PostgreSQL: everything; SQLite: the writer's one connection
-	reads *sql.DB
-	lock  *fileLock
-	codec *codec
-	dsn   string
+	d      dialect
+	opt    Options
+	mode   mode
+	db     *sql.DB // PostgreSQL: everything; SQLite: the writer's one connection
+	reads  *sql.DB
+	reader querier // on reads
+	lock   *fileLock
+	codec  *codec
+	dsn    string
 
 	epoch int64 // of this node, fixed at Open
 
@@ -89,6 +93,7 @@ type Store struct {
 	beat atomic.Int64  // local time of the last heartbeat that succeeded
 
 	ops opCache
+	due dueLanes
 }
 
 // Open opens the record for a serving node: it applies migrations, takes the
@@ -128,7 +133,8 @@ func open(ctx context.Context, dsn string, opt Options, m mode) (_ *Store, err e
 		return nil, err
 	}
 	s := &Store{d: d, opt: opt, mode: m, dsn: path, wake: make(chan struct{}, 1), hint: make(chan struct{}, 1),
-		quit: make(chan struct{}), done: make(chan struct{})}
+		quit: make(chan struct{}), done: make(chan struct{}),
+		due: dueLanes{lanes: make(map[gateway.Lane]struct{}), exists: make(map[gateway.Lane]bool), sweep: true}}
 	defer func() {
 		if err != nil {
 			_ = s.closeFiles()
@@ -173,7 +179,7 @@ func (s *Store) connect(ctx context.Context, path string) error {
 		}
 		db.SetMaxOpenConns(24)
 		db.SetMaxIdleConns(24)
-		s.db, s.reads = db, db
+		s.db, s.reads, s.reader = db, db, plain{db}
 		return db.PingContext(ctx)
 	}
 	if s.mode == serving {
@@ -196,7 +202,9 @@ func (s *Store) connect(ctx context.Context, path string) error {
 	if s.reads, err = sql.Open(s.d.driver, sqliteDSN(path, "&mode=ro&_pragma=query_only(1)")); err != nil {
 		return err
 	}
-	s.reads.SetMaxOpenConns(8)
+	s.reads.SetMaxOpenConns(readConnections)
+	s.reads.SetMaxIdleConns(readConnections) // opening one costs more than a read
+	s.reader = newPool(s.reads)
 	if s.mode == reading {
 		if err := s.reads.PingContext(ctx); err != nil {
 			return fmt.Errorf("%s: %w (has this gateway ever been started?)", path, err)
@@ -257,7 +265,7 @@ func (s *Store) closeFiles() error {
 	return errors.Join(errs...)
 }
 
-func (s *Store) read() querier { return plain{s.reads} }
+func (s *Store) read() querier { return s.reader }
 
 // Wake says that something may be due. It may miss or invent: poll as well.
 func (s *Store) Wake() <-chan struct{} { return s.wake }

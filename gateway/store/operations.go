@@ -16,6 +16,7 @@ import (
 type opCache struct {
 	mu      sync.Mutex // guards the rest
 	filled  bool
+	asked   time.Time // of the version, last
 	version int64
 	ops     []*operation.Operation
 }
@@ -53,6 +54,7 @@ func (s *Store) ApplyOperation(ctx context.Context, op *operation.Operation, yam
 	if err != nil {
 		return fmt.Errorf("apply operation %s: %w", op.Code, err)
 	}
+	s.ops.askAgain()
 	return nil
 }
 
@@ -76,6 +78,7 @@ func (t *tx) sameFile(code string, yaml []byte) (version int64, same bool, err e
 
 // CloseOperation takes an operation out of force; its record stays.
 func (s *Store) CloseOperation(ctx context.Context, code operation.Code, entry gateway.AuditEntry) error {
+	defer s.ops.askAgain()
 	return s.write(ctx, func(t *tx) error {
 		n, err := t.exec(`UPDATE operation_state SET closed = $1 WHERE code = $2 AND closed = 0`, time.Now().UnixMilli(), string(code))
 		if err != nil {
@@ -116,27 +119,41 @@ func (s *Store) EraseOperation(ctx context.Context, code operation.Code, entry g
 	return nil
 }
 
+// operationsFor is how long what was read of the operations is believed: a change
+// that another process makes counts at the latest after it.
+const operationsFor = 200 * time.Millisecond
+
 // Operations implements gateway.Reads. The returned operations are shared: don't
 // change them.
 func (s *Store) Operations(ctx context.Context) ([]*operation.Operation, int64, error) {
-	q := s.read()
+	s.ops.mu.Lock()
+	defer s.ops.mu.Unlock()
+	if s.ops.filled && time.Since(s.ops.asked) < operationsFor {
+		return s.ops.ops, s.ops.version, nil
+	}
+	q, asked := s.read(), time.Now()
 	version := int64(0)
 	err := notFound(q.QueryRow(ctx, `SELECT value FROM counter WHERE name = $1`, operationsVersion).Scan(&version))
 	if err != nil && !errors.Is(err, gateway.ErrNotFound) {
 		return nil, 0, fmt.Errorf("read operations: %w", err)
 	}
-	s.ops.mu.Lock()
-	defer s.ops.mu.Unlock()
-	if s.ops.filled && s.ops.version == version {
-		return s.ops.ops, version, nil
+	if !s.ops.filled || s.ops.version != version {
+		ops, err := s.readOperations(ctx, q)
+		if err != nil {
+			return nil, 0, fmt.Errorf("read operations: %w", err)
+		}
+		// What was read may be newer than version: then the next call reads again.
+		s.ops.filled, s.ops.version, s.ops.ops = true, version, ops
 	}
-	ops, err := s.readOperations(ctx, q)
-	if err != nil {
-		return nil, 0, fmt.Errorf("read operations: %w", err)
-	}
-	// What was read may be newer than version: then the next call reads again.
-	s.ops.filled, s.ops.version, s.ops.ops = true, version, ops
-	return ops, version, nil
+	s.ops.asked = asked
+	return s.ops.ops, version, nil
+}
+
+// askAgain forgets when the operations were read: this process changed them.
+func (c *opCache) askAgain() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked = time.Time{}
 }
 
 func (s *Store) readOperations(ctx context.Context, q querier) ([]*operation.Operation, error) {

@@ -25,7 +25,14 @@ func (s *Store) OpenSession(ctx context.Context, ses gateway.Session) (last, ack
 		if !ours {
 			return gateway.ErrFenced
 		}
-		t.due = true // what waited for this participant can go now
+		if err := t.makeDue(string(ses.Operation), string(ses.Participant), string(operation.WebSocket)); err != nil {
+			return err
+		}
+		_, err = t.exec(`UPDATE delivery SET not_before = 0 WHERE operation = $1 AND participant = $2 AND channel = 'websocket' AND state = 'pending' AND attempts > 0`,
+			string(ses.Operation), string(ses.Participant))
+		if err != nil {
+			return err
+		}
 		return t.row(`INSERT INTO session (operation, participant, id, node, epoch, fingerprint, opened, last, acked) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0)
 			ON CONFLICT (operation, participant) DO UPDATE SET id = $3, node = $4, epoch = $5, fingerprint = $6, opened = $7 RETURNING last, acked`,
 			string(ses.Operation), string(ses.Participant), ses.ID, s.opt.Node, s.epoch, ses.Fingerprint, time.Now().UnixMilli()).Scan(&last, &acked)

@@ -94,10 +94,10 @@ func TestOneServePerFileButCommandsBesideIt(t *testing.T) {
 	if _, err := acceptOne(t.Context(), reader, 2, []byte("{}")); err == nil {
 		t.Error("Accept on a reader = nil; want an error")
 	}
-	if _, err := beside.Claim(t.Context(), 1, time.Now()); err == nil {
+	if _, err := beside.Claim(t.Context(), gateway.Want{Limit: 1}, time.Now()); err == nil {
 		t.Error("Claim beside = nil; want an error")
 	}
-	if ds, err := serve.Claim(t.Context(), 1, time.Now()); err != nil || len(ds) != 1 {
+	if ds, err := serve.Claim(t.Context(), gateway.Want{Limit: 1}, time.Now()); err != nil || len(ds) != 1 {
 		t.Errorf("Claim = %v, %v; want what was written beside", ds, err)
 	}
 }
@@ -222,7 +222,7 @@ func TestAReaderNeedsNoRunningGateway(t *testing.T) {
 	if _, err := open(t, dsn, store.OpenReader).DeliveriesOf(t.Context(), id); err != nil {
 		t.Errorf("DeliveriesOf with nobody serving = %v", err)
 	}
-	if ds, err := open(t, dsn, store.Open).Claim(t.Context(), 1, time.Now()); err != nil || len(ds) != 1 {
+	if ds, err := open(t, dsn, store.Open).Claim(t.Context(), gateway.Want{Limit: 1}, time.Now()); err != nil || len(ds) != 1 {
 		t.Errorf("Claim after a restart = %v, %v; want the delivery", ds, err)
 	}
 }

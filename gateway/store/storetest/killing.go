@@ -77,7 +77,7 @@ func failOver(t *testing.T, r Record) {
 	if ds := claim(t, b, c.now.Add(2*time.Hour)); len(ds) != 1 || !ds[0].Unreachable {
 		t.Errorf("Claim of b after the share = %+v; want the WebSocket delivery, unreachable", ds)
 	}
-	if _, err := a.Claim(ctx(t), 10, c.now); !errors.Is(err, gateway.ErrFenced) {
+	if _, err := a.Claim(ctx(t), gateway.Want{Limit: 10}, c.now); !errors.Is(err, gateway.ErrFenced) {
 		t.Errorf("Claim of a = %v; want ErrFenced: it couldn't heartbeat", err)
 	}
 	for _, d := range dead {
@@ -108,7 +108,7 @@ func disjointClaims(t *testing.T, r Record) {
 	for _, s := range []*store.Store{a, b, a, b} {
 		wg.Go(func() {
 			for {
-				ds, err := s.Claim(ctx(t), 7, dawn)
+				ds, err := s.Claim(ctx(t), gateway.Want{Limit: 7}, dawn)
 				if err != nil {
 					t.Errorf("Claim = %v", err)
 					return

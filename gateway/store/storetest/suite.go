@@ -65,6 +65,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Record) {
 		{"ChangesOfCertificatesAreOneAfterTheOther", keyChanges},
 		{"OperationsChangeVersionAndClose", operations},
 		{"ErasingDestroysContentAlone", erasing},
+		{"AuditLogHoldsWhileItGrows", verifyingMeanwhile},
 		{"DueRowsAreClaimedLikeDeliveries", dueRows},
 		{"ConfirmationRousesTheWatchOfAnUrgentForm", rousing},
 		{"ALeaseHasOneHolder", leases},
@@ -151,7 +152,7 @@ func accept(t testing.TB, s *store.Store, reference string, deliveries ...gatewa
 
 func claim(t testing.TB, s *store.Store, now time.Time) []gateway.Delivery {
 	t.Helper()
-	ds, err := s.Claim(ctx(t), 64, now)
+	ds, err := s.Claim(ctx(t), gateway.Want{Limit: 64}, now)
 	if err != nil {
 		t.Fatalf("Claim = %v", err)
 	}
