@@ -162,6 +162,9 @@ func TestWhatIsUnusualAndAllowedIsTaken(t *testing.T) {
 		t.Errorf("a ping between two parts is answered by opcode %d, %v; want a pong", opcode, err)
 	}
 	r.read("accepted")
+	r.submit(uuid.NewString(), string(openpgp.Armor(openpgp.ArmorMessage, []byte("form"))))
+	r.read("accepted")
+	equal(t, "an armored message", l.inbounds[1].Raw, []byte("form"))
 }
 
 func TestBeforeHelloNothingElseIsTaken(t *testing.T) {

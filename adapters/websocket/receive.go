@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 
+	"liaison/crypto/openpgp"
 	"liaison/gateway"
 )
 
@@ -172,10 +174,16 @@ func (x *session) offer(s submit, id string) (*answer, error) {
 	}
 	ctx, cancel := context.WithTimeout(x.ctx, offerTime)
 	defer cancel()
+	message := s.Message
+	if bytes.HasPrefix(bytes.TrimSpace(message), []byte("-----BEGIN PGP")) { // armored before it became base64: programs do that
+		if packets, err := openpgp.Dearmor(message); err == nil {
+			message = packets
+		}
+	}
 	place := string(x.who.Operation) + "/" + string(x.who.Participant)
 	who := x.who
 	receipt, err := offer(ctx, &gateway.Inbound{
-		Medium: gateway.ByWebSocket, Account: "websocket:" + place, Raw: s.Message, Received: x.server.opt.Clock(),
+		Medium: gateway.ByWebSocket, Account: "websocket:" + place, Raw: message, Received: x.server.opt.Clock(),
 		Repeats: []gateway.Repeat{{Name: "ws:" + place + "/" + id, Digest: sha256.Sum256(s.Message), Exclusive: true}},
 		Session: &who, SubmitID: id,
 	})
