@@ -53,9 +53,9 @@ const recentFor = 500 * time.Millisecond
 
 var _ gateway.Keyring = (*Ring)(nil)
 
-// parsedMost bounds the cache of parsed certificates; an operation has some
-// hundreds.
-const parsedMost = 4096
+// parsedMost bounds the cache of parsed certificates, of 7 KB each; an operation
+// has some hundreds.
+const parsedMost = 1024
 
 // New returns a ring over the record. clock may be nil for time.Now.
 func New(records gateway.KeyRecords, clock func() time.Time) *Ring {
