@@ -142,6 +142,7 @@ func newNode(s *setup, st *store.Store, rec record) (*node, error) {
 func (n *node) run(a *app) error {
 	group, ctx := errgroup.WithContext(a.ctx)
 	group.Go(func() error { return n.store.Run(ctx) })
+	group.Go(func() error { spareMemory(ctx); return nil })
 	group.Go(func() error { return n.gateway.Run(ctx, n.store.Wake()) })
 	if n.socket != nil {
 		if err := n.serveSocket(ctx, group, a); err != nil {
