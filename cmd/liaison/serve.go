@@ -174,11 +174,11 @@ func (n *node) serveSocket(ctx context.Context, group *errgroup.Group, a *app) e
 	}
 	scheme := "ws"
 	if w.TLSCertFile != "" {
-		pair, err := tls.LoadX509KeyPair(n.s.config.Path(w.TLSCertFile), n.s.config.Path(w.TLSKeyFile))
+		pair, err := newRenewal(n.s.config.Path(w.TLSCertFile), n.s.config.Path(w.TLSKeyFile), n.s.opt.Log)
 		if err != nil {
 			return wrongf("websocket certificate: %w", err)
 		}
-		listener, scheme = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}), "wss"
+		listener, scheme = tls.NewListener(listener, &tls.Config{GetCertificate: pair.current, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}), "wss"
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET "+websocket.Path, n.socket)
