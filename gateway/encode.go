@@ -108,9 +108,9 @@ func (g *Gateway) text(op *operation.Operation, f *Form, lang string, withhold f
 		b.WriteString(exerciseLine + "\n\n")
 	}
 	if f.Role != Original {
-		g.answerText(&b, f, say, lang)
+		g.answerText(&b, op, f, say, lang)
 	} else {
-		g.formText(&b, f, say, lang, withhold)
+		g.formText(&b, op, f, say, lang, withhold)
 	}
 	b.WriteString("\n" + say("quote", g.opt.Code, g.opt.Phone, numberText(f.Operation, f.Number)) + "\n")
 	if exercise {
@@ -121,7 +121,7 @@ func (g *Gateway) text(op *operation.Operation, f *Form, lang string, withhold f
 
 const exerciseLine = "EXERCISE EXERCISE EXERCISE"
 
-func (g *Gateway) formText(b *strings.Builder, f *Form, say func(string, ...any) string, lang string, withhold func(string) bool) {
+func (g *Gateway) formText(b *strings.Builder, op *operation.Operation, f *Form, say func(string, ...any) string, lang string, withhold func(string) bool) {
 	if wantsPerson(f) {
 		b.WriteString(say("confirm") + "\n\n")
 	}
@@ -149,7 +149,7 @@ func (g *Gateway) formText(b *strings.Builder, f *Form, say func(string, ...any)
 		}
 		b.WriteString(say("redacted", n) + "\n\n")
 	}
-	b.WriteString(shown.Text(form.TextOptions{Lang: lang, Withhold: withhold}))
+	b.WriteString(shown.Text(form.TextOptions{Lang: lang, Profile: profile(op), Withhold: withhold, Words: true}))
 }
 
 // changed are the first lines of a correction or cancellation: what is to be
@@ -177,7 +177,7 @@ func orEmpty(value string) string {
 }
 
 // answerText says in words what became of a form, words first and codes last.
-func (g *Gateway) answerText(b *strings.Builder, f *Form, say func(string, ...any) string, lang string) {
+func (g *Gateway) answerText(b *strings.Builder, op *operation.Operation, f *Form, say func(string, ...any) string, lang string) {
 	facts := f.Content.Facts
 	about := strings.TrimSpace(f.Content.Boxes.Get("A5") + " " + bracketed(facts[factNumber]))
 	switch facts[factSay] {
@@ -214,10 +214,10 @@ func (g *Gateway) answerText(b *strings.Builder, f *Form, say func(string, ...an
 		b.WriteString(say("codes", strings.Join(codes, ", ")) + "\n")
 	}
 	if blank := facts[factBlank]; blank != "" {
-		b.WriteString("\n" + say("fill-in") + "\n\n" + form.New(blank).Text(form.TextOptions{Lang: lang, Blank: true}))
+		b.WriteString("\n" + say("fill-in") + "\n\n" + form.New(blank).Text(form.TextOptions{Lang: lang, Profile: profile(op), Blank: true}))
 	}
 	if seen, _ := form.ParseJSON([]byte(facts[factSeen])); facts[factSeen] != "" && seen != nil {
-		b.WriteString("\n" + say("understood") + "\n\n" + quoted(seen.Text(form.TextOptions{Lang: lang})))
+		b.WriteString("\n" + say("understood") + "\n\n" + quoted(seen.Text(form.TextOptions{Lang: lang, Profile: profile(op)})))
 	}
 }
 

@@ -122,7 +122,9 @@ func (x Examiner) attribute(m *Message, mail bool) {
 		m.Verdict = VerdictNotSender
 		return
 	}
-	m.Participant = owner
+	if m.Covers == entity.CoversAll { // else nothing of it counts as signed
+		m.Participant = owner
+	}
 }
 
 // decode finds the form: in form.json, in the text, or in both, which must
@@ -151,8 +153,12 @@ func (x Examiner) decode(m *Message) {
 		}
 	}
 	asText, textProblems := form.ParseText(m.Text)
-	if asText == nil && asJSON == nil && form.HasForm(m.Reading.Text) {
-		asText, textProblems = form.ParseText(m.Reading.Text)
+	if asJSON == nil { // what looks like history may be the form itself, in lines that a program wrapped
+		own := asText
+		asText, textProblems = form.ParseReply(m.Reading.Text, m.Text)
+		if quotesForm(asText, own, m.Participant) {
+			asText, textProblems = nil, nil
+		}
 	}
 	switch {
 	case asJSON != nil:
@@ -171,6 +177,17 @@ func (x Examiner) decode(m *Message) {
 	if signature != nil && asSent != nil && x.sameSigner(m, asSent, signature) {
 		m.Signature = signature
 	}
+}
+
+// quotesForm reports whether a form that stands in a mail is another's, quoted
+// under an answer in words. own is what stands outside the history: a form that
+// names its type is the sender's, whatever else it says.
+func quotesForm(f, own *form.Form, sender string) bool {
+	if f == nil || own != nil && own.Get("A1") != "" {
+		return false
+	}
+	from := f.Normal().Get("A6")
+	return from != "" && from != sender
 }
 
 // agree reports whether the text says nothing else than form.json. The text may
@@ -207,8 +224,11 @@ func (o opener) lookup(keyID uint64, fp openpgp.Fingerprint) []*openpgp.Certific
 	return o.x.Registry.Signers(keyID, fp)
 }
 
-func (o opener) Open(message []byte) (entity.Opened, error) {
-	opened, err := openpgp.Open(message, o.x.Keys, o.lookup, o.x.At, openpgp.Limits{Plaintext: o.x.Limits.Opened})
+func (o opener) Open(message []byte, most int64) (entity.Opened, error) {
+	if limit := o.x.Limits.Opened; limit > 0 {
+		most = min(most, limit)
+	}
+	opened, err := openpgp.Open(message, o.x.Keys, o.lookup, o.x.At, openpgp.Limits{Plaintext: most})
 	if err != nil {
 		return entity.Opened{}, err
 	}

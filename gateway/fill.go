@@ -130,12 +130,6 @@ func referencePrefix(country, authority string, now time.Time) string {
 }
 
 // profile is the operation's own form profile.
-func profile(op *operation.Operation) *form.Profile {
-	p := &form.Profile{Use: op.Forms.Use, Require: op.Forms.Require, Restrict: op.Forms.Restrict, Labels: op.Forms.Labels}
-	for _, b := range op.Forms.Boxes {
-		p.Extra = append(p.Extra, form.ExtraBox{Code: b.Code, Labels: b.Labels, Nominal: b.Nominal, Sensitive: b.Sensitive})
-	}
-	return p
-}
+func profile(op *operation.Operation) *form.Profile { return op.Forms.Profile() }
 
 func megabytes(n int64) string { return strconv.FormatInt(n>>20, 10) + " MB" }

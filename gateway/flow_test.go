@@ -219,6 +219,31 @@ func TestUrgentFormConfirmedBeforeItsLimitIsToldAtOnce(t *testing.T) {
 	f.gets("LV")
 }
 
+// TestReplyThatQuotesTheFormConfirmsIt: mail programs quote what they answer; the
+// form below "OK" is the one that was delivered, not one that PL sends.
+func TestReplyThatQuotesTheFormConfirmsIt(t *testing.T) {
+	for name, quote := range map[string]func(string) string{
+		"quoted":             func(s string) string { return "> " + strings.ReplaceAll(s, "\n", "\n> ") },
+		"quoted and wrapped": func(s string) string { return "> " + strings.NewReplacer("\n", "\n> ", " C", "\nC").Replace(s) },
+		"unquoted":           func(s string) string { return "-----Original Message-----\nFrom: OCU\nSent: Monday\nTo: PL\nSubject: x\n\n" + s },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFlow(t)
+			f.submit("LV", seizure("PL", "A9: [U]"), gateway.Accepted)
+			f.pass(0)
+			f.got("LV")
+			id := "<" + string(f.sent[0].Delivery) + "@gateway.example>"
+			delivered := f.got("PL")[0]
+			r := f.accept(f.write(officer("PL"), "OK\n\nOn Mon, 11 Jan 2027 at 10:15, OCU <"+unitAddress+"> wrote:\n"+quote(delivered), id))
+			if r.Verdict != gateway.Noted && name != "quoted and wrapped" { // what wrapping left unquoted is for a person to read
+				t.Fatalf("the reply is %s; want noted", r.Verdict)
+			}
+			f.pass(time.Second)
+			f.gets("LV", "All recipients|PL: read by a person")
+		})
+	}
+}
+
 func TestSenderHearsOnceADayWhatElseWasNotConfirmedInTime(t *testing.T) {
 	f := newFlow(t) // 11:00 in Riga; the digest comes at 07:00 there
 	warning := "A1: [WRN]\nA7: [PL]\nE1: [3]\nE2: [ROAD]\nE3: [AB1234]\nH3: [CHECK]\n"

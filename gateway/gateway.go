@@ -43,6 +43,9 @@ type Limits struct {
 	Message int64 // bytes of an inbound, before any cryptography
 	Opened  int64 // bytes of an opened message
 	Workers int   // deliveries under way at once
+	// Grace is how long attempts under way may go on after the gateway was told
+	// to stop: one that is cut off comes again.
+	Grace time.Duration
 }
 
 // Event is something that happened, without content: for live views and
@@ -96,6 +99,9 @@ func New(opt Options) (*Gateway, error) {
 	}
 	if opt.Limits.Workers == 0 {
 		opt.Limits.Workers = 16
+	}
+	if opt.Limits.Grace == 0 {
+		opt.Limits.Grace = 8 * time.Second
 	}
 	if opt.Watch == nil {
 		opt.Watch = func(Event) {}

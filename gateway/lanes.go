@@ -211,9 +211,11 @@ func signal(c chan struct{}) {
 // lanes are this gateway's; what still waits on them when ctx ends is left to
 // whoever claims it next.
 func (g *Gateway) lanes(ctx context.Context) *lanes {
+	going, cut := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() { time.AfterFunc(g.opt.Limits.Grace, cut) })
 	return newLanes(g.opt.Limits.Workers, func(d Delivery) {
 		if ctx.Err() == nil {
-			g.deliver(ctx, d)
+			g.deliver(going, d)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"liaison/crypto/openpgp"
+	"liaison/gateway/entity"
 	"liaison/gateway/operation"
 )
 
@@ -67,11 +68,17 @@ func (r *registry) Owner(fp openpgp.Fingerprint, from []string) (string, bool) {
 
 func ownsAll(p *operation.Participant, from []string) bool {
 	for _, address := range from {
-		if !p.Owns(address) {
+		if !owns(p, address) {
 			return false
 		}
 	}
 	return len(from) > 0
+}
+
+// owns reports whether an address is registered, in whichever form its domain was
+// written down.
+func owns(p *operation.Participant, address string) bool {
+	return p.Owns(address) || p.Owns(entity.Readable(address))
 }
 
 // place finds operation and participant by the signer's certificate; code is
@@ -99,7 +106,7 @@ func (r *registry) placeAddress(address, code string) (*operation.Operation, *op
 			continue
 		}
 		for _, p := range o.Participants {
-			if !p.Owns(address) {
+			if !owns(p, address) {
 				continue
 			}
 			if who != nil {

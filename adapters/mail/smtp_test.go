@@ -76,7 +76,7 @@ func TestRoutineMailSaysOnlyItsNumber(t *testing.T) {
 // opener reads back what was only said to be sealed.
 type opener struct{ got [][]byte }
 
-func (o *opener) Open(message []byte) (entity.Opened, error) {
+func (o *opener) Open(message []byte, _ int64) (entity.Opened, error) {
 	if binary, err := openpgp.Dearmor(message); err == nil {
 		message = binary
 	}

@@ -1,178 +1,119 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"io"
 	"os"
 	"slices"
-	"time"
+	"strings"
 
 	"liaison/gateway/form"
+	"liaison/gateway/operation"
 )
 
 // formCmd is the unified form without a gateway.
 type formCmd struct {
 	New    formNewCmd    `cmd:"" help:"A blank form to fill in."`
 	Encode formEncodeCmd `cmd:"" help:"Turn form.json into the text form, or back."`
-	Decode formDecodeCmd `cmd:"" help:"Turn a text form into form.json, or back."`
+	Decode formDecodeCmd `cmd:"" help:"Turn a text form, or a mail that holds one, into form.json, or back."`
 	Check  formCheckCmd  `cmd:"" help:"Check a form; exit code 3 if it is not valid."`
 	Schema formSchemaCmd `cmd:"" help:"Print the JSON Schema of form.json."`
 }
 
+func (formCmd) Help() string {
+	return "Works on files and standard input, without a gateway. What came in and where it stands: liaison forms. What a whole mail holds: liaison inspect."
+}
+
+// formProfile is what a form follows besides the catalogue.
+type formProfile struct {
+	Operation string `help:"operation.yaml: its form types, boxes, codes and labels." placeholder:"FILE"`
+}
+
+// read gives the operation, nil where none was named.
+func (c formProfile) read() (*operation.Operation, error) {
+	if c.Operation == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(c.Operation)
+	if err != nil {
+		return nil, wrongf("read the operation: %w", err)
+	}
+	op, problems := operation.Parse(data, c.Operation)
+	if op == nil {
+		return nil, wrongf("%s", problems[0])
+	}
+	for _, f := range op.Forms.Profile().Faults() {
+		return nil, wrongf("%s: forms.%s: %s", c.Operation, strings.Join(f.At, "."), f.Message)
+	}
+	return op, nil
+}
+
+// profileOf is the form profile of an operation, nil of none.
+func profileOf(op *operation.Operation) *form.Profile {
+	if op == nil {
+		return nil
+	}
+	return op.Forms.Profile()
+}
+
+// language refuses one that there are no labels in.
+func language(lang string, p *form.Profile) error {
+	base, _, _ := strings.Cut(strings.ToLower(lang), "-")
+	if slices.Contains(form.Languages(), base) || p != nil && len(p.Labels[base]) > 0 {
+		return nil
+	}
+	return wrongf("there are no labels in %q; there are in %s", lang, strings.Join(form.Languages(), " "))
+}
+
 type formNewCmd struct {
+	formProfile
 	Type string `arg:"" help:"Form type, such as SEZ."`
 	Lang string `help:"Language of the labels." default:"en"`
+	Long bool   `help:"Every box that the form may have, not only the usual ones."`
+	Rows int    `help:"Rows of each repeated group (goods, transport, parties)." default:"1"`
 }
 
-func (formNewCmd) Help() string { return "Example: liaison form new SEZ --lang lv > form.txt" }
+func (formNewCmd) Help() string {
+	var types []string
+	for _, t := range form.Types() {
+		types = append(types, t.Code+"  "+form.TypeName(t.Code, "en"))
+	}
+	return "Example:\n\n  liaison form new SEZ --lang lv > form.txt\n  liaison form check form.txt\n\nForm types:\n\n  " + strings.Join(types, "\n  ")
+}
 
 func (c formNewCmd) Run(a *app) error {
-	if !slices.ContainsFunc(form.Types(), func(t form.TypeInfo) bool { return t.Code == c.Type }) {
-		return wrongf("there is no form type %q; the types are the codes such as SEZ, WRN, MSG", c.Type)
+	op, err := c.read()
+	if err != nil {
+		return err
 	}
-	_, err := io.WriteString(a.out, form.New(c.Type).Text(form.TextOptions{Lang: c.Lang, Blank: true}))
+	profile := profileOf(op)
+	typ := strings.ToUpper(c.Type)
+	types := form.Types()
+	if !slices.ContainsFunc(types, func(t form.TypeInfo) bool { return t.Code == typ }) {
+		var codes []string
+		for _, t := range types {
+			codes = append(codes, t.Code)
+		}
+		return wrongf("there is no form type %q; the types are %s", c.Type, strings.Join(codes, " "))
+	}
+	if err := language(c.Lang, profile); err != nil {
+		return err
+	}
+	if c.Rows < 1 || c.Rows > 99 {
+		return wrongf("--rows is %d; use 1 to 99", c.Rows)
+	}
+	f := form.New(typ)
+	if op != nil {
+		f.Set("A3", string(op.Code))
+	}
+	_, err = io.WriteString(a.out, f.Text(form.TextOptions{Lang: c.Lang, Profile: profile, Blank: true, Long: c.Long, Rows: c.Rows}))
 	return err
-}
-
-// formLimit bounds what is read as a form, in bytes.
-const formLimit = 1 << 20
-
-// formInput reads a form, text or JSON, from a file or standard input.
-type formInput struct {
-	File string `arg:"" optional:"" help:"File; standard input where none is named."`
-}
-
-func (c formInput) read(a *app) (*form.Form, []form.Problem, error) {
-	data, err := readInput(a, c.File, formLimit)
-	if err != nil {
-		return nil, nil, err
-	}
-	var f *form.Form
-	var problems []form.Problem
-	if trimmed := bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff"))); bytes.HasPrefix(trimmed, []byte("{")) {
-		f, problems = form.ParseJSON(trimmed)
-	} else {
-		f, problems = form.ParseText(string(data))
-	}
-	if f == nil && len(problems) == 0 {
-		problems = []form.Problem{form.NewProblem(18, form.Error, "", map[string]string{"reason": "there is no box in it"})}
-	}
-	return f, problems, nil
-}
-
-// readInput reads a file, or standard input where none is named or it is "-".
-func readInput(a *app, file string, limit int64) ([]byte, error) {
-	in := a.in
-	if file != "" && file != "-" {
-		f, err := os.Open(file)
-		if err != nil {
-			return nil, wrongf("open %s: %w", file, err)
-		}
-		defer f.Close()
-		in = f
-	}
-	data, err := io.ReadAll(io.LimitReader(in, limit+1))
-	if err == nil && int64(len(data)) > limit {
-		return nil, wrongf("the input is larger than %d bytes", limit)
-	}
-	return data, err
-}
-
-type formEncodeCmd struct {
-	formInput
-	To   string `help:"text or json." enum:"text,json" default:"text"`
-	Lang string `help:"Language of the labels." default:"en"`
-}
-
-func (formEncodeCmd) Help() string { return "Example: liaison form encode form.json --lang de" }
-
-func (c formEncodeCmd) Run(a *app) error { return convert(a, c.formInput, c.To, c.Lang) }
-
-type formDecodeCmd struct {
-	formInput
-	To   string `help:"text or json." enum:"text,json" default:"json"`
-	Lang string `help:"Language of the labels and messages." default:"en"`
-}
-
-func (formDecodeCmd) Help() string { return "Example: liaison form decode mail.txt > form.json" }
-
-func (c formDecodeCmd) Run(a *app) error { return convert(a, c.formInput, c.To, c.Lang) }
-
-// convert writes a form in the other encoding; what could not be read goes to
-// standard error, and errors among it make the answer "no".
-func convert(a *app, in formInput, to, lang string) error {
-	f, problems, err := in.read(a)
-	if err != nil {
-		return err
-	}
-	for _, p := range problems {
-		io.WriteString(a.err, string(p.Severity)+" "+p.In(lang)+"\n")
-	}
-	if f == nil {
-		return no{"no form was found in the input"}
-	}
-	f = f.Normal()
-	if to == "json" {
-		a.print("%s", f.JSON())
-	} else if _, err := io.WriteString(a.out, f.Text(form.TextOptions{Lang: lang})); err != nil {
-		return err
-	}
-	if form.HasErrors(problems) {
-		return no{"some boxes could not be read; see above"}
-	}
-	return nil
-}
-
-type formCheckCmd struct {
-	formInput
-	Lang string `help:"Language of the messages." default:"en"`
-	JSON bool   `help:"Print problems as JSON, one object a line."`
-}
-
-func (formCheckCmd) Help() string {
-	return "Example: liaison form check form.txt\nBoxes that the gateway fills in (A2, A7, A8 …) may be missing."
-}
-
-func (c formCheckCmd) Run(a *app) error {
-	f, problems, err := c.read(a)
-	if err != nil {
-		return err
-	}
-	if f != nil {
-		problems = append(problems, form.Check(f.Normal(), form.Context{Now: time.Now(), Received: true, Legal: "OTHER"})...)
-		if !f.IsNormal() {
-			problems = append(problems, form.NewProblem(14, form.Warning, "", map[string]string{"reason": "it is not in normal form; \"liaison form decode\" shows how it is read"}))
-		}
-	}
-	for _, p := range problems {
-		p.Message = p.In(c.Lang)
-		if c.JSON {
-			if err := a.json(p); err != nil {
-				return err
-			}
-			continue
-		}
-		a.print("%s %d %s: %s", p.Severity, p.Code, p.Box, p.Message)
-	}
-	if form.HasErrors(problems) {
-		return no{"the form is not valid"}
-	}
-	if !c.JSON {
-		a.print("The form is valid.")
-	}
-	return nil
 }
 
 type formSchemaCmd struct{}
 
-func (formSchemaCmd) Help() string { return "Example: liaison form schema > form.schema.json" }
+func (formSchemaCmd) Help() string { return "Example:\n\n  liaison form schema > form.schema.json" }
 
 func (formSchemaCmd) Run(a *app) error {
-	var b bytes.Buffer
-	if err := json.Indent(&b, form.Schema(), "", "  "); err != nil {
-		return err
-	}
-	a.print("%s", b.Bytes())
+	a.print("%s", form.Schema())
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -42,7 +43,24 @@ type inspected struct {
 	Problems    []form.Problem     `json:"problems"`
 	Bounce      []entity.Recipient `json:"bounce"`
 	Text        string             `json:"text"`
+	Attachments []attached         `json:"attachments,omitempty"`
 	Outside     []string           `json:"outside,omitempty"`
+}
+
+// attached is a file that came with the message.
+type attached struct {
+	Name   string `json:"name"`
+	Type   string `json:"type"`
+	Bytes  int    `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+func attachedFiles(list []entity.Attachment) []attached {
+	var out []attached
+	for _, a := range list {
+		out = append(out, attached{a.Name, a.Type, len(a.Content), fmt.Sprintf("%x", sha256.Sum256(a.Content))})
+	}
+	return out
 }
 
 type signature struct {
@@ -83,7 +101,7 @@ func (c inspectCmd) one(a *app, x gateway.Examiner, file string) inspected {
 	}
 	m := x.Mail(raw)
 	out := inspected{File: file, Kind: m.Kind, Encrypted: m.Encrypted, Subject: m.Reading.Subject(), From: m.From, Participant: m.Participant,
-		Signature: signature{m.Verdict, m.Fingerprint, m.Covers}, Problems: m.Problems, Bounce: m.Reading.Bounce, Text: m.Text, Outside: m.Reading.Outside}
+		Signature: signature{m.Verdict, m.Fingerprint, m.Covers}, Problems: m.Problems, Bounce: m.Reading.Bounce, Text: m.Text, Attachments: attachedFiles(m.Reading.Attachments), Outside: m.Reading.Outside}
 	if out.Problems == nil {
 		out.Problems = []form.Problem{}
 	}
@@ -113,11 +131,7 @@ func (f *files) Signers(keyID uint64, _ openpgp.Fingerprint) (out []*openpgp.Cer
 
 func (f *files) Owner(fp openpgp.Fingerprint, from []string) (string, bool) {
 	if p := f.owners[fp]; p != nil {
-		fits := len(from) > 0
-		for _, address := range from {
-			fits = fits && p.Owns(address)
-		}
-		return string(p.Code), fits
+		return string(p.Code), all(from, func(address string) bool { return p.Owns(address) || p.Owns(entity.Readable(address)) })
 	}
 	if !f.byUID {
 		return "", false
@@ -126,13 +140,35 @@ func (f *files) Owner(fp openpgp.Fingerprint, from []string) (string, bool) {
 		if c.Fingerprint() != fp {
 			continue
 		}
-		fits := len(from) > 0
-		for _, address := range from {
-			fits = fits && slices.Contains(c.Addresses(), address)
-		}
-		return strings.Join(c.Addresses(), " "), fits
+		own := canonical(c.Addresses())
+		return strings.Join(own, " "), all(from, func(address string) bool { return slices.Contains(own, address) && !f.passesForAnother(address, own) })
 	}
 	return "", false
+}
+
+func all(list []string, holds func(string) bool) bool {
+	return len(list) > 0 && !slices.ContainsFunc(list, func(s string) bool { return !holds(s) })
+}
+
+func canonical(addresses []string) []string {
+	var out []string
+	for _, a := range addresses {
+		out = append(out, entity.Canonical(a))
+	}
+	return out
+}
+
+// passesForAnother reports whether an address looks like one of somebody else's:
+// where user IDs say who people are, anybody can choose theirs.
+func (f *files) passesForAnother(address string, own []string) bool {
+	for _, c := range f.certs {
+		for _, other := range canonical(c.Addresses()) {
+			if !slices.Contains(own, other) && entity.LooksLike(address, other) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (c inspectCmd) registry() (*files, error) {

@@ -182,5 +182,8 @@ func boundaryOf(text, seed string, parts []Attachment) string {
 
 // crlf makes every line end CRLF (RFC 3156, section 5).
 func crlf(b []byte) []byte {
+	if bytes.Count(b, []byte("\n")) == bytes.Count(b, []byte("\r\n")) {
+		return b
+	}
 	return bytes.ReplaceAll(bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")), []byte("\n"), []byte("\r\n"))
 }

@@ -12,14 +12,15 @@
 package entity
 
 import (
-	"strings"
+	"slices"
 	"time"
 )
 
 // Opener opens OpenPGP messages and verifies signatures.
 type Opener interface {
-	// Open takes an armored, cleartext-signed or binary message.
-	Open(message []byte) (Opened, error)
+	// Open takes a binary message, or one that is signed as cleartext. What would
+	// open to more than most bytes is an error, met before they are in memory.
+	Open(message []byte, most int64) (Opened, error)
 	// Verify checks a detached signature (RFC 3156, section 5).
 	Verify(signed, signature []byte) Signature
 }
@@ -79,9 +80,9 @@ const (
 
 // Limits bound what reading may cost; zero fields mean the defaults.
 type Limits struct {
-	Size  int64 // of the raw mail and of all that is opened or decoded, bytes; 64 MiB
-	Depth int   // of nesting; 16
-	Parts int   // 256
+	Size  int64 // of the raw mail, bytes; 64 MiB. What is opened or decoded follows from the mail's own size
+	Depth int   // of nesting; 100
+	Parts int   // 1000
 	Opens int   // OpenPGP messages tried; 16
 }
 
@@ -90,10 +91,10 @@ func (l Limits) filled() Limits {
 		l.Size = 64 << 20
 	}
 	if l.Depth <= 0 {
-		l.Depth = 16
+		l.Depth = 100
 	}
 	if l.Parts <= 0 {
-		l.Parts = 256
+		l.Parts = 1000
 	}
 	if l.Opens <= 0 {
 		l.Opens = 16
@@ -142,8 +143,8 @@ type Reading struct {
 	Attachments []Attachment
 	Outside     []string // what was dropped, described, not quoted
 	Bounce      []Recipient
-	Original    *Header // of the returned original in a report
-	Keys        [][]byte
+	Original    *Header  // of the returned original in a report
+	Keys        [][]byte // certificates that came along, armored or binary
 	Problems    []Problem
 	OpenErr     error
 	Signed      []byte // exact bytes under the signature, or the opened plaintext
@@ -157,14 +158,23 @@ func (r *Reading) Subject() string {
 	return r.Header.Subject
 }
 
-// Senders lists every address in From, outer and protected, in lower case. A
-// signer must be entitled to all of them.
+// Senders lists every address that the mail claims to be from: those in From,
+// outer and protected, then those that their display names pretend to be. A signer
+// must be entitled to all of them. Addresses are Canonical.
 func (r *Reading) Senders() []string {
 	list := r.Header.From
 	if r.Protected != nil {
 		list = append(append([]Address(nil), r.Protected.From...), list...)
 	}
-	return addresses(list)
+	out := addresses(list)
+	for _, a := range list {
+		for _, claimed := range claims(a.Name) {
+			if !slices.Contains(out, claimed) {
+				out = append(out, claimed)
+			}
+		}
+	}
+	return out
 }
 
 // Recipients lists every address that the outer headers say the mail went to.
@@ -183,7 +193,7 @@ func addresses(list []Address) []string {
 	var out []string
 	seen := map[string]bool{}
 	for _, a := range list {
-		addr := strings.ToLower(a.Addr)
+		addr := Canonical(a.Addr)
 		if addr != "" && !seen[addr] {
 			seen[addr] = true
 			out = append(out, addr)

@@ -38,7 +38,7 @@ func armored(flags, text string) string {
 	return b.String() + data + "\n-----END PGP MESSAGE-----\n"
 }
 
-func (pretend) Open(m []byte) (Opened, error) {
+func (pretend) Open(m []byte, _ int64) (Opened, error) {
 	if s := string(m); strings.HasPrefix(s, beginSigned) {
 		_, body, _ := strings.Cut(s, "\n\n")
 		body, _, _ = strings.Cut(body, "\n-----BEGIN PGP SIGNATURE")

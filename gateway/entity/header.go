@@ -8,8 +8,6 @@ import (
 	"regexp"
 	"strings"
 	"time"
-
-	"golang.org/x/net/html/charset"
 )
 
 // Address is one mailbox; Name is decoded.
@@ -39,8 +37,8 @@ type Header struct {
 }
 
 const (
-	maxHeader = 64 << 10
-	maxFields = 1000
+	maxHeader = 256 << 10
+	maxFields = 5000
 )
 
 // Get returns the first field of that name, decoded.
@@ -84,53 +82,49 @@ var (
 )
 
 // splitHeader cuts a part at its first blank line. A part that doesn't begin
-// with a field has no header.
-func splitHeader(raw []byte) (fields []Field, body []byte) {
+// with a field has no header. whole is false for a header past the limits, which
+// is skipped and not read.
+func splitHeader(raw []byte) (fields []Field, body []byte, whole bool) {
 	rest := raw
-	var lines []string
+	var field []byte
 	kept := 0
+	flush := func() {
+		if name, value, ok := bytes.Cut(field, []byte(":")); ok && len(fields) < maxFields {
+			value := strings.TrimSpace(strings.ReplaceAll(string(value), "\t", " "))
+			fields = append(fields, Field{Name: strings.TrimSpace(string(name)), Value: decodeWords(value), raw: value})
+		}
+		field = nil
+	}
 	for len(rest) > 0 {
 		line, after := cutLine(rest)
 		if len(bytes.TrimRight(line, " \t")) == 0 {
-			rest = after
-			break
+			flush()
+			return fields, after, true
 		}
 		folded := line[0] == ' ' || line[0] == '\t'
 		if !folded && !fieldName.Match(line[:min(len(line), 256)]) {
-			if len(lines) > 0 || !bytes.HasPrefix(line, []byte("From ")) {
+			if field != nil || len(fields) > 0 || !bytes.HasPrefix(line, []byte("From ")) && !bytes.HasPrefix(line, []byte(">From ")) {
 				break
 			}
 			rest = after
 			continue
 		}
 		rest = after
-		kept += len(line)
-		if kept > maxHeader || len(lines) >= maxFields {
-			rest = pastBlank(rest)
-			break
+		if kept += len(line); kept > maxHeader || len(fields) >= maxFields {
+			return fields, pastBlank(rest), false
 		}
-		if folded && len(lines) > 0 {
-			lines = append(lines, string(line))
+		if folded && field != nil {
+			field = append(field, line...)
 		} else if !folded {
-			lines = append(lines, "\x00"+string(line))
+			flush()
+			field = append([]byte(nil), line...)
 		}
 	}
-	if len(lines) == 0 {
-		return nil, rest
-	}
-	for _, whole := range strings.Split(strings.Join(lines, ""), "\x00")[1:] {
-		name, value, ok := strings.Cut(whole, ":")
-		if !ok {
-			continue
-		}
-		value = strings.TrimSpace(strings.ReplaceAll(value, "\t", " "))
-		fields = append(fields, Field{Name: strings.TrimSpace(name), Value: decodeWords(value), raw: value})
-	}
-	return fields, rest
+	flush()
+	return fields, rest, true
 }
 
-// pastBlank is what follows the first empty line: past the limits a header is
-// skipped and not read.
+// pastBlank is what follows the first empty line.
 func pastBlank(b []byte) []byte {
 	for len(b) > 0 {
 		var line []byte
@@ -144,16 +138,6 @@ func pastBlank(b []byte) []byte {
 func cutLine(b []byte) (line, rest []byte) {
 	line, rest, _ = bytes.Cut(b, []byte("\n"))
 	return bytes.TrimSuffix(line, []byte("\r")), rest
-}
-
-func decodeWords(s string) string {
-	d := mime.WordDecoder{CharsetReader: func(label string, r io.Reader) (io.Reader, error) {
-		return charset.NewReaderLabel(label, r)
-	}}
-	if out, err := d.DecodeHeader(s); err == nil {
-		s = out
-	}
-	return clean(toUTF8([]byte(s), ""))
 }
 
 func newHeader(fields []Field) Header {
@@ -199,17 +183,23 @@ func word(s string) string {
 // address that stands outside quotes and comments is taken: too many senders
 // are safer than one too few.
 func parseAddresses(s string) []Address {
-	p := mail.AddressParser{WordDecoder: &mime.WordDecoder{CharsetReader: charset.NewReaderLabel}}
+	p := mail.AddressParser{WordDecoder: lenientWords}
 	if list, err := p.ParseList(s); err == nil {
 		var out []Address
 		for _, a := range list {
-			out = append(out, Address{Name: clean(a.Name), Addr: a.Address})
+			out = append(out, Address{Name: decodeWords(a.Name), Addr: a.Address})
 		}
 		return out
 	}
 	var out []Address
-	for _, a := range addrSpec.FindAllString(quotedText.ReplaceAllString(s, " "), 200) {
+	for _, a := range addrSpec.FindAllString(quotedText.ReplaceAllString(decodeWords(s), " "), 200) {
 		out = append(out, Address{Addr: a})
 	}
 	return out
 }
+
+// lenientWords leaves what it can't decode for decodeWords.
+var lenientWords = &mime.WordDecoder{CharsetReader: func(label string, r io.Reader) (io.Reader, error) {
+	b, err := io.ReadAll(r)
+	return strings.NewReader(toUTF8(b, label)), err
+}}

@@ -2,14 +2,9 @@ package entity
 
 import (
 	"bytes"
-	"encoding/base64"
-	"mime"
 	"path"
 	"regexp"
 	"strings"
-	"unicode/utf8"
-
-	"golang.org/x/net/html/charset"
 )
 
 // part is a node of the MIME tree. raw are its exact bytes, header included.
@@ -21,90 +16,157 @@ type part struct {
 	disposition string
 	raw, body   []byte
 	children    []*part
+
+	undone  []byte // without its transfer encoding, once asked for
+	isDone  bool
+	shown   string // as text, once asked for
+	isShown bool
+	clipped bool // shown is not all of it
 }
 
 // tree takes entities apart within limits that all trees of a mail share.
 type tree struct {
 	limits  Limits
 	parts   int
-	decoded int64
-	cut     bool // a limit was met
+	headers int
+	scanned int64 // bytes looked at for boundaries
+	undone  int64
+	text    int
+	over    string // the first limit that was met, "" where none was
+}
+
+func (t *tree) exceed(what string) {
+	if t.over == "" {
+		t.over = what
+	}
 }
 
 func (t *tree) parse(raw []byte, depth int) *part {
 	t.parts++
-	fields, body := splitHeader(raw)
+	fields, body, whole := splitHeader(raw)
+	if t.headers += len(raw) - len(body); !whole || t.headers > 4*maxHeader && len(fields) > 0 {
+		t.exceed("its header is too long")
+		fields = fields[:min(len(fields), 100)]
+	}
 	p := &part{header: newHeader(fields), raw: raw, body: body}
 	p.kind, p.params = mediaType(p.header.raw("Content-Type"), "text/plain")
 	var dp map[string]string
 	p.disposition, dp = mediaType(p.header.raw("Content-Disposition"), "")
-	p.name = dp["filename"]
+	p.name = fileName(dp["filename"])
 	if p.name == "" {
-		p.name = p.params["name"]
+		p.name = fileName(p.params["name"])
 	}
-	p.name = path.Base(strings.ReplaceAll(decodeWords(p.name), `\`, "/"))
-	if p.name == "." || p.name == "/" {
-		p.name = ""
+	if p.header.raw("Content-Type") == "" && beginsWithPart(body) { // the field is lost
+		p.kind = "multipart/mixed"
 	}
 	if strings.HasPrefix(p.kind, "multipart/") {
 		t.split(p, depth)
+	} else {
+		t.unwrap(p, depth)
 	}
 	return p
 }
 
+// fileName is a name without its path.
+func fileName(s string) string {
+	s = path.Base(strings.ReplaceAll(decodeWords(s), `\`, "/"))
+	if s == "." || s == "/" || s == ".." {
+		return ""
+	}
+	return s
+}
+
 func (t *tree) split(p *part, depth int) {
 	boundary := p.params["boundary"]
-	if boundary == "" || !bytes.Contains(p.body, []byte("--"+boundary)) {
+	if boundary == "" || !hasBoundary(p.body, boundary) {
 		boundary = guessBoundary(p.body)
 	}
 	if boundary == "" {
 		p.kind = "text/plain"
 		return
 	}
-	if depth >= t.limits.Depth {
-		t.cut = true
-		return
-	}
 	for _, raw := range splitBody(p.body, boundary, t.limits.Parts-t.parts+1) {
-		if t.parts >= t.limits.Parts {
-			t.cut = true
+		if !t.room(int64(len(raw)), depth) {
 			return
 		}
-		p.children = append(p.children, t.parse(raw, depth+1))
+		c := t.parse(raw, depth+1)
+		if p.kind == "multipart/digest" && c.header.raw("Content-Type") == "" {
+			c.kind = "message/rfc822"
+		}
+		p.children = append(p.children, c)
 	}
 }
 
-var boundaryLine = regexp.MustCompile(`(?m)^--([0-9A-Za-z'()+_,./:=? -]{3,70}?)[ \t]*\r?$`)
-
-func guessBoundary(body []byte) string {
-	m := boundaryLine.FindSubmatch(body[:min(len(body), 64<<10)])
-	if m == nil {
-		return ""
+// room reports whether another part of so many bytes may be taken apart.
+func (t *tree) room(size int64, depth int) bool {
+	t.scanned += size
+	switch {
+	case depth >= t.limits.Depth:
+		t.exceed("its parts lie too deep in one another")
+	case t.parts >= t.limits.Parts:
+		t.exceed("it has too many parts")
+	case t.scanned > t.limits.Size+16*int64(maxText):
+		t.exceed("taking it apart would cost too much")
+	default:
+		return true
 	}
-	return string(m[1])
+	return false
+}
+
+// beginsWithPart reports whether a body begins with a delimiter and a field.
+func beginsWithPart(body []byte) bool {
+	head := bytes.TrimLeft(body[:min(len(body), 1<<10)], "\r\n")
+	line, rest := cutLine(head)
+	next, _ := cutLine(rest)
+	return boundaryLine.Match(line) && bytes.HasPrefix(bytes.ToLower(next), []byte("content-"))
+}
+
+func hasBoundary(body []byte, boundary string) bool {
+	delim := []byte("--" + boundary)
+	return bytes.HasPrefix(body, delim) || bytes.Contains(body, append([]byte("\n"), delim...))
+}
+
+var boundaryLine = regexp.MustCompile(`(?m)^--([0-9A-Za-z'()+_,./:=?#*~&%$!@{} -]{1,150}?)[ \t]*\r?$`)
+
+// guessBoundary takes the first line that looks like a delimiter and stands
+// there more than once or before a field.
+func guessBoundary(body []byte) string {
+	head := body[:min(len(body), 64<<10)]
+	for _, m := range boundaryLine.FindAllSubmatchIndex(head, 20) {
+		boundary := string(head[m[2]:m[3]])
+		next, _ := cutLine(body[min(len(body), m[1]+1):])
+		if fieldName.Match(next[:min(len(next), 256)]) || len(boundary) > 2 && bytes.Count(body, []byte("\n--"+boundary)) > 1 {
+			return boundary
+		}
+	}
+	return ""
 }
 
 // splitBody cuts a multipart's body (RFC 2046, section 5.1.1); the line break
-// before a delimiter belongs to the delimiter.
+// before a delimiter belongs to the delimiter. Parts behind the closing
+// delimiter count too, since some programs show them.
 func splitBody(body []byte, boundary string, most int) [][]byte {
 	delim := []byte("--" + boundary)
 	var out [][]byte
 	start, at := -1, 0
-	for at < len(body) {
+	for at < len(body) && len(out) <= most {
 		end := len(body)
 		if i := bytes.IndexByte(body[at:], '\n'); i >= 0 {
 			end = at + i + 1
 		}
-		line := bytes.TrimRight(body[at:end], " \t\r\n")
-		if bytes.HasPrefix(line, delim) {
-			rest := line[len(delim):]
-			if len(rest) == 0 || string(rest) == "--" {
+		if bytes.HasPrefix(body[at:end], delim) {
+			rest := bytes.TrimRight(body[at+len(delim):end], " \t\r\n")
+			closes := bytes.HasPrefix(rest, []byte("--"))
+			if closes {
+				rest = rest[2:]
+			}
+			if len(rest) == 0 || rest[0] == ' ' || rest[0] == '\t' { // what follows a blank is ignored
 				if start >= 0 {
 					out = append(out, withoutBreak(body[start:at]))
 				}
 				start = end
-				if len(rest) > 0 || len(out) >= most {
-					return out
+				if closes {
+					start = -1
 				}
 			}
 		}
@@ -120,155 +182,94 @@ func withoutBreak(b []byte) []byte {
 	return bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
 }
 
-var lenientParam = regexp.MustCompile(`(?i)[;\s]([a-z-]+)\*?=(?:"([^"]*)"|([^\s;"]+))`)
-
-func mediaType(v, fallback string) (string, map[string]string) {
-	if v == "" {
-		return fallback, map[string]string{}
+// unwrap looks into what is a container though it is no multipart: Outlook's
+// winmail.dat, a signature of S/MIME around the signed, files in a text, a mail
+// in a single piece.
+func (t *tree) unwrap(p *part, depth int) {
+	var inner [][]byte
+	switch b := t.content(p); {
+	case isTNEF(b):
+		t.unwrapTNEF(p, b, depth)
+	case strings.HasSuffix(p.kind, "pkcs7-mime") && !strings.Contains(p.params["smime-type"], "enveloped"):
+		if signed := signedContent(b); signed != nil {
+			inner = [][]byte{signed}
+		}
+	case p.kind == "text/plain" && bytes.Contains(b, []byte("begin ")):
+		t.unwrapUU(p, b)
+	case p.kind == "message/partial" && p.params["total"] == "1", p.kind == "message/rfc822" && p.params["forwarded"] == "no":
+		inner = [][]byte{b}
 	}
-	kind, params, err := mime.ParseMediaType(v)
-	if err == nil {
-		return kind, params
-	}
-	kind, _, _ = strings.Cut(v, ";")
-	kind = strings.ToLower(strings.TrimSpace(kind))
-	params = map[string]string{}
-	for _, m := range lenientParam.FindAllStringSubmatch(v, 50) {
-		if k := strings.ToLower(m[1]); params[k] == "" {
-			params[k] = m[2] + m[3]
+	for _, raw := range inner {
+		if t.room(int64(len(raw)), depth) {
+			p.children = append(p.children, t.parse(raw, depth+1))
 		}
 	}
-	if fallback != "" && !strings.Contains(kind, "/") {
-		kind = fallback
-	}
-	return kind, params
 }
 
-// content undoes the transfer encoding, leniently.
+// unwrapUU takes the files out of a text; what remains is the text.
+func (t *tree) unwrapUU(p *part, b []byte) {
+	files := uuencoded(b)
+	if len(files) == 0 {
+		return
+	}
+	text := b[:bytes.Index(b, []byte("begin "))]
+	if at := bytes.LastIndex(b, []byte("\nend")); at >= 0 {
+		text = append(bytes.Clone(text), bytes.TrimPrefix(b[at+4:], []byte("\r"))...)
+	}
+	p.children = append(p.children, leaf("text/plain", text, p.params["charset"]))
+	for _, f := range files {
+		c := leaf(f.Type, f.Content, "")
+		c.name, c.disposition = fileName(f.Name), "attachment"
+		p.children = append(p.children, c)
+	}
+}
+
+// leaf is a part that some container held, without a header of its own.
+func leaf(kind string, content []byte, label string) *part {
+	return &part{kind: kind, params: map[string]string{"charset": label}, raw: content, body: content}
+}
+
+// content is a part without its transfer encoding.
 func (t *tree) content(p *part) []byte {
-	var out []byte
-	switch word(p.header.Get("Content-Transfer-Encoding")) {
-	case "base64":
-		out = decodeBase64(p.body)
-	case "quoted-printable":
-		out = decodeQP(p.body)
-	default:
-		out = p.body
+	if p.isDone {
+		return p.undone
 	}
-	t.decoded += int64(len(out))
-	if t.decoded > 4*t.limits.Size {
-		t.cut = true
-		return nil
+	p.isDone = true
+	p.undone = undo(p.header.Get("Content-Transfer-Encoding"), p.body)
+	if len(p.undone) > 0 && len(p.body) > 0 && &p.undone[0] != &p.body[0] {
+		t.undone += int64(len(p.undone))
 	}
-	return out
+	if t.undone > 2*t.limits.Size {
+		t.exceed("it is too large once decoded")
+		p.undone = nil
+	}
+	return p.undone
 }
 
-func decodeBase64(b []byte) []byte {
-	compact := make([]byte, 0, len(b))
-	for _, c := range b {
-		if c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '+' || c == '/' {
-			compact = append(compact, c)
-		}
+// maxText bounds what is read of one part as text, and a quarter of what is read
+// of all: nobody writes more.
+const maxText = 1 << 20
+
+// readable is a leaf as text: decoded, HTML turned to text.
+func (t *tree) readable(p *part) string {
+	if p.isShown {
+		return p.shown
 	}
-	if len(compact)%4 == 1 {
-		compact = compact[:len(compact)-1]
+	p.isShown = true
+	b := t.content(p)
+	if most := min(maxText, 4*maxText-t.text); len(b) > most {
+		b, p.clipped = b[:most], true
 	}
-	out := make([]byte, base64.RawStdEncoding.DecodedLen(len(compact)))
-	n, _ := base64.RawStdEncoding.Decode(out, compact)
-	return out[:n]
+	t.text += len(b)
+	p.shown = clean(toUTF8(b, p.params["charset"]))
+	if p.kind == "text/html" || p.kind == "text/plain" && looksLikeHTML(p.shown) {
+		p.shown = HTMLText(p.shown)
+	}
+	return p.shown
 }
 
-func decodeQP(b []byte) []byte {
-	out := make([]byte, 0, len(b))
-	for len(b) > 0 {
-		line, rest, more := bytes.Cut(b, []byte("\n"))
-		b = rest
-		cr := bytes.HasSuffix(line, []byte("\r"))
-		line = bytes.TrimRight(line, " \t\r")
-		soft := bytes.HasSuffix(line, []byte("="))
-		if soft {
-			line = line[:len(line)-1]
-		}
-		for i := 0; i < len(line); i++ {
-			if line[i] == '=' && i+2 < len(line) {
-				hi, ok1 := unhex(line[i+1])
-				lo, ok2 := unhex(line[i+2])
-				if ok1 && ok2 {
-					out = append(out, hi<<4|lo)
-					i += 2
-					continue
-				}
-			}
-			out = append(out, line[i])
-		}
-		if !soft && more {
-			if cr {
-				out = append(out, '\r')
-			}
-			out = append(out, '\n')
-		}
-	}
-	return out
-}
-
-func unhex(c byte) (byte, bool) {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0', true
-	case c >= 'A' && c <= 'F':
-		return c - 'A' + 10, true
-	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10, true
-	}
-	return 0, false
-}
-
-// toUTF8 decodes by the label; where that is missing, unknown or can't be
-// true, as UTF-8 if it is, else as windows-1252. Latin 1 that is well-formed
-// UTF-8 is UTF-8: programs declare Latin 1 out of habit.
-func toUTF8(b []byte, label string) string {
-	if utf8.Valid(b) && (label == "" || isUTF8(label) || !hasEscape(b) && isASCII(b)) {
-		return string(b)
-	}
-	enc, name := charset.Lookup(label)
-	if utf8.Valid(b) && (enc == nil || name == "windows-1252" && !isASCII(b)) {
-		return string(b) // a label that nobody meant
-	}
-	if enc == nil || isUTF8(label) {
-		enc, _ = charset.Lookup("windows-1252")
-	}
-	if out, err := enc.NewDecoder().Bytes(b); err == nil {
-		return string(out)
-	}
-	return strings.ToValidUTF8(string(b), "\uFFFD")
-}
-
-func isUTF8(label string) bool {
-	l := strings.ToLower(strings.TrimSpace(label))
-	return l == "utf-8" || l == "utf8" || l == "us-ascii" || l == "ascii"
-}
-
-func hasEscape(b []byte) bool { return bytes.IndexByte(b, 0x1b) >= 0 }
-
-func isASCII(b []byte) bool {
-	for _, c := range b {
-		if c >= 0x80 {
-			return false
-		}
-	}
-	return true
-}
-
-// clean makes line ends "\n" and takes out NUL and other control characters.
-func clean(s string) string {
-	s = strings.ReplaceAll(s, "\r\n", "\n")
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\r':
-			return '\n'
-		case r < 0x20 && r != '\n' && r != '\t', r == 0x7f:
-			return -1
-		}
-		return r
-	}, s)
+// looksLikeHTML recognises HTML that is called plain text.
+func looksLikeHTML(s string) bool {
+	head := strings.ToLower(strings.TrimSpace(s[:min(len(s), 512)]))
+	return strings.HasPrefix(head, "<html") || strings.HasPrefix(head, "<!doctype html")
 }

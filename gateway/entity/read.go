@@ -2,51 +2,90 @@ package entity
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"path"
 	"strings"
 	"time"
 )
 
+// openedMore is by how much what is opened may be larger than the mail: enough
+// for what people compress, too little for a bomb.
+const openedMore = 8 << 20
+
 // Read takes a mail apart. It never returns nil and never panics.
-func Read(raw []byte, opener Opener, lim Limits) (r *Reading) {
+func Read(raw []byte, opener Opener, lim Limits) *Reading {
 	lim = lim.filled()
 	if int64(len(raw)) > lim.Size {
-		fields, _ := splitHeader(raw[:min(len(raw), maxHeader)])
+		fields, _, _ := splitHeader(raw[:min(len(raw), maxHeader)])
 		return unreadable(&Reading{Header: newHeader(fields)}, 68, fmt.Sprintf("The mail is larger than the limit of %d bytes.", lim.Size))
 	}
+	lim.Size = min(lim.Size, int64(len(raw))+openedMore)
 	rd := &reader{tree: tree{limits: lim}, opener: opener}
-	root := rd.tree.parse(raw, 0)
-	r = &Reading{Header: root.header, Signature: Signature{Verdict: verdictNone}}
-	report := rd.report(root)
-	if report != nil && report.sure {
-		report.into(r)
+	root := rd.tree.parse(withLineFeeds(raw), 0)
+	r := &Reading{Header: root.header, Signature: Signature{Verdict: verdictNone}}
+	a := rd.report(root)
+	if a != nil && a.sure {
 		c := rd.gather(root)
 		r.Text, r.Attachments, r.Keys = c.text(), c.attachments, c.keys
-		r.Written = ReplyText(r.Text)
+		r.Written = strings.TrimSpace(string(beforeCopy([]byte(r.Text))))
+		a.into(r)
 		return r
 	}
 	c := rd.content(root, 0)
 	c.into(r)
-	proven := r.Signature.Verdict == verdictGood
-	switch {
-	case proven:
-		r.Kind = Message
-	case report != nil:
-		report.into(r)
-	case c.openErr != nil && !c.opened:
-		return unreadable(r, 64, "The mail is encrypted and could not be opened.")
-	case len(root.header.Fields) == 0 && !c.opened:
-		return unreadable(r, 18, "This is no mail: it has no header.")
-	default:
-		r.Kind = Message
-	}
-	if rd.tree.cut {
-		r.Problems = append(r.Problems, Problem{18, "warning", "Parts of the mail were left out: too many, too deep or too large."})
-		if r.Covers == CoversAll && !c.opened {
+	r.Kind = Message
+	switch reason := rd.reason(root, c); {
+	case r.Signature.Verdict == verdictGood && reason == "":
+	case a != nil:
+		a.into(r)
+	case reason != "":
+		r.Covers = ""
+		if r.Signature.Verdict != verdictNone {
 			r.Covers = CoversPart
 		}
+		return unreadable(r, codeOf(root, c), reason)
+	}
+	if c.clipped {
+		r.Problems = append(r.Problems, Problem{18, "warning", fmt.Sprintf("Of a text only the first %d bytes are read.", maxText)})
 	}
 	return r
+}
+
+// reason says why a mail can't be read; "" where it can.
+func (rd *reader) reason(root *part, c *content) string {
+	switch {
+	case rd.tree.over != "":
+		return "This mail can't be read whole: " + rd.tree.over + "."
+	case c.openErr != nil && !c.opened:
+		return "The mail is encrypted and could not be opened: " + c.openErr.Error() + "."
+	case root.kind == "multipart/encrypted" && !c.opened:
+		return "The mail says that it is encrypted, but what was encrypted is missing."
+	case len(root.header.Fields) == 0 && !c.opened:
+		return "This is no mail: it has no header."
+	case root.kind == "message/partial" && len(root.children) == 0:
+		return "This is one piece of a mail that was split; send it whole."
+	}
+	return ""
+}
+
+// codeOf is the number of the problem: 64 can't be decrypted, 18 can't be read.
+func codeOf(root *part, c *content) int {
+	if (c.openErr != nil || root.kind == "multipart/encrypted") && !c.opened {
+		return 64
+	}
+	return 18
+}
+
+// withLineFeeds puts line feeds into a mail whose lines end in a carriage return
+// alone: old systems' files, and what some programs export.
+func withLineFeeds(raw []byte) []byte {
+	head := raw[:min(len(raw), maxHeader)]
+	pairs := bytes.Count(head, []byte("\r\n"))
+	if bytes.Count(head, []byte("\r"))-pairs <= bytes.Count(head, []byte("\n")) {
+		return raw
+	}
+	return bytes.ReplaceAll(bytes.ReplaceAll(raw, []byte("\r\n"), []byte("\n")), []byte("\r"), []byte("\n"))
 }
 
 func unreadable(r *Reading, code int, message string) *Reading {
@@ -63,6 +102,8 @@ type reader struct {
 	tree   tree
 	opener Opener
 	opens  int
+	// wrapped: a report that a report brought back is being read.
+	wrapped bool
 }
 
 // content is what a tree, or what was opened, turned out to hold.
@@ -72,6 +113,8 @@ type content struct {
 	keys        [][]byte
 	outside     []string
 	shown       bool // something outside would be shown as the message
+	clipped     bool // a text is longer than what is read of it
+	rich        bool // a text is other than plain
 	encrypted   bool
 	opened      bool
 	signature   Signature
@@ -97,14 +140,6 @@ func (c *content) into(r *Reading) {
 	}
 }
 
-// container is something in a tree that can be opened or verified.
-type container struct {
-	part   *part
-	armor  []byte // nil for multipart/signed
-	file   bool   // an attachment rather than text
-	quoted bool
-}
-
 const maxLayers = 4
 
 // content finds what in a tree is the message. Where something is under
@@ -112,7 +147,11 @@ const maxLayers = 4
 func (rd *reader) content(root *part, layer int) *content {
 	found := rd.find(root)
 	if len(found) == 0 || layer >= maxLayers || rd.opener == nil {
-		return rd.gather(root)
+		c := rd.gather(root)
+		if layer == 0 && rd.onlySMIME(root) {
+			c.openErr = errSMIME
+		}
+		return c
 	}
 	var first *content
 	var firstErr error
@@ -148,29 +187,35 @@ func (rd *reader) content(root *part, layer int) *content {
 	return first
 }
 
-// enter opens a container and reads what is inside.
+// onlySMIME reports whether a tree holds nothing but what S/MIME sealed.
+func (rd *reader) onlySMIME(root *part) bool {
+	p := rd.findKind(root, "application/pkcs7-mime", "application/x-pkcs7-mime")
+	return p != nil && len(p.children) == 0 && strings.TrimSpace(rd.gather(root).text()) == ""
+}
+
+// enter opens a container and reads what is inside. nil: there is nothing to
+// open after all.
 func (rd *reader) enter(f container, layer int) *content {
-	if f.armor == nil {
-		return rd.verified(f.part, layer)
+	if f.signed != nil {
+		return rd.verified(f.part, f.signed, layer)
 	}
-	if rd.opens++; rd.opens > rd.tree.limits.Opens {
-		rd.tree.cut = true
+	o, err := rd.open(f.armor)
+	switch {
+	case err != nil && f.clear:
 		return nil
-	}
-	o, err := rd.opener.Open(f.armor)
-	if err != nil {
+	case err != nil:
 		return &content{openErr: err}
 	}
 	sig := o.Signature.normal()
 	var c *content
 	if isEntity(o.Plaintext) {
-		root := rd.tree.parse(o.Plaintext, 0)
+		root := rd.unsealed(o.Plaintext)
 		c = rd.under(root, sig, layer)
 		c.protected = first(c.protected, protectedHeader(root))
-	} else if name := plainName(f.part.name); f.file && (name != "" && f.part.kind != "text/plain") && !isText(o.Plaintext) {
+	} else if name := plainName(f.part.name); f.file && isFile(name, f.part.kind, o.Plaintext) {
 		c = &content{attachments: []Attachment{{Name: name, Type: "application/octet-stream", Content: o.Plaintext}}}
 	} else {
-		c = rd.underText(o.Plaintext, f, sig, layer)
+		c = rd.under(textPart(o.Plaintext, name, f.part.params["charset"]), sig, layer)
 	}
 	c.opened = true
 	c.encrypted = c.encrypted || o.Encrypted
@@ -178,6 +223,61 @@ func (rd *reader) enter(f container, layer int) *content {
 		c.signature, c.signed = sig, o.Plaintext
 	}
 	return c
+}
+
+// errTooMany is a mail of nothing but armor.
+var errTooMany = errors.New("it holds too many OpenPGP messages")
+
+// open opens the first reading that can be; the error is that of the likeliest.
+func (rd *reader) open(readings [][]byte) (Opened, error) {
+	var first error
+	for _, message := range readings {
+		if rd.opens++; rd.opens > rd.tree.limits.Opens {
+			rd.tree.exceed(errTooMany.Error())
+			return Opened{}, errTooMany
+		}
+		o, err := rd.opener.Open(message, rd.tree.limits.Size)
+		if err == nil {
+			return o, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return Opened{}, first
+}
+
+// unsealed takes an opened entity apart. A whole mail in place of one is the
+// older way to protect its header (RFC 8551, section 3.1).
+func (rd *reader) unsealed(plain []byte) *part {
+	root := rd.tree.parse(plain, 0)
+	if root.kind == "message/rfc822" && len(root.children) == 0 && rd.tree.room(int64(len(plain)), 1) {
+		root.children = []*part{rd.tree.parse(rd.tree.content(root), 1)}
+	}
+	return root
+}
+
+// isFile tells an opened file from an opened message that travelled as a file.
+func isFile(name, kind string, plain []byte) bool {
+	if name == "" || kind == "text/plain" {
+		return false
+	}
+	switch strings.ToLower(path.Ext(name)) {
+	case "", ".txt", ".text", ".htm", ".html", ".msg", ".eml", ".dat", ".bin":
+		return !isPlainText(plain)
+	}
+	return true
+}
+
+func textPart(plain []byte, name, label string) *part {
+	kind := "text/plain"
+	if ext := strings.ToLower(path.Ext(name)); ext == ".htm" || ext == ".html" {
+		kind = "text/html"
+	}
+	if isASCII(plain) || toUTF8(plain, "") == string(plain) {
+		label = "utf-8"
+	}
+	return leaf(kind, plain, label)
 }
 
 // under reads a tree that stands under a signature, or under none. What has
@@ -198,24 +298,56 @@ func (rd *reader) under(root *part, sig Signature, layer int) *content {
 	return c
 }
 
-func (rd *reader) underText(plain []byte, f container, sig Signature, layer int) *content {
-	text := &part{kind: "text/plain", params: map[string]string{"charset": f.part.params["charset"]}, body: plain, raw: plain}
-	if isASCII(plain) || toUTF8(plain, "") == string(plain) {
-		text.params["charset"] = "utf-8"
+// verified reads what a detached signature covers. A server may have changed the
+// blanks and line breaks around it; what counts as read is what verifies.
+func (rd *reader) verified(p *part, d *detached, layer int) *content {
+	signature := rd.tree.content(d.by)
+	signed := crlf(d.over.raw)
+	sig := rd.opener.Verify(signed, signature).normal()
+	over := d.over
+	for _, form := range otherForms {
+		if sig.Verdict != verdictBad {
+			break
+		}
+		if other := form(signed); other != nil {
+			if s := rd.opener.Verify(other, signature).normal(); s.Verdict != verdictBad {
+				sig, over = s, rd.tree.parse(other, 1)
+			}
+		}
 	}
-	return rd.under(text, sig, layer)
-}
-
-func (rd *reader) verified(p *part, layer int) *content {
-	signed := crlf(p.children[0].raw)
-	sig := rd.opener.Verify(signed, rd.tree.content(p.children[1])).normal()
-	c := rd.under(p.children[0], sig, layer)
-	c.protected = first(c.protected, protectedHeader(p.children[0]))
+	c := rd.under(over, sig, layer)
+	c.protected = first(c.protected, protectedHeader(over))
 	c.opened = true
 	if c.signature.normal().Verdict == verdictNone {
-		c.signature, c.signed = sig, signed
+		c.signature, c.signed = sig, over.raw
 	}
 	return c
+}
+
+// otherForms are forms in which a part may have been signed, other than with
+// CRLF (RFC 3156, section 5): with a last line break more or less, without blanks
+// at the ends of lines, and as it was before "From " was quoted. nil: no other.
+var otherForms = []func([]byte) []byte{
+	func(b []byte) []byte { return append(bytes.Clone(b), "\r\n"...) },
+	func(b []byte) []byte {
+		if !bytes.HasSuffix(b, []byte("\r\n")) {
+			return nil
+		}
+		return b[:len(b)-2]
+	},
+	func(b []byte) []byte {
+		lines := bytes.Split(b, []byte("\r\n"))
+		for i := range lines {
+			lines[i] = bytes.TrimRight(lines[i], " \t")
+		}
+		return bytes.Join(lines, []byte("\r\n"))
+	},
+	func(b []byte) []byte {
+		if !bytes.Contains(b, []byte("\r\n>From ")) {
+			return nil
+		}
+		return bytes.ReplaceAll(b, []byte("\r\n>From "), []byte("\r\nFrom "))
+	},
 }
 
 // joinWithin bounds how far apart the signatures of one mail's text and files
@@ -225,7 +357,7 @@ const joinWithin = time.Hour
 // join takes an attached file that is sealed by itself into the message, if
 // the same key signed it at about the same time.
 func (rd *reader) join(to *content, f container, layer int) bool {
-	if !f.file || f.armor == nil || len(to.texts) == 0 {
+	if !f.file || f.signed != nil || len(to.texts) == 0 {
 		return false
 	}
 	c := rd.enter(f, layer)
@@ -251,12 +383,18 @@ func first(a, b *Header) *Header {
 	return b
 }
 
+// protectedHeader is the header that a part protects: its own where it says so
+// (RFC 9788, and protected-headers="v1" before it), that of a mail in its place.
 func protectedHeader(p *part) *Header {
+	for _, c := range append([]*part{p}, p.children...) {
+		if c.kind == "message/rfc822" && len(c.children) == 1 {
+			return &c.children[0].header
+		}
+	}
 	if p.params["hp"] == "" && p.params["protected-headers"] == "" {
 		return nil
 	}
-	h := p.header
-	return &h
+	return &p.header
 }
 
 var sealedEndings = []string{".pgp", ".gpg", ".asc"}
@@ -272,7 +410,7 @@ func plainName(name string) string {
 
 // isEntity reports whether opened bytes are a MIME entity and not just text.
 func isEntity(b []byte) bool {
-	fields, _ := splitHeader(b[:min(len(b), maxHeader)])
+	fields, _, _ := splitHeader(b[:min(len(b), maxHeader)])
 	for _, f := range fields {
 		if strings.EqualFold(f.Name, "Content-Type") {
 			return strings.Contains(f.raw, "/")
@@ -281,13 +419,6 @@ func isEntity(b []byte) bool {
 	return false
 }
 
-func isText(b []byte) bool {
+func isPlainText(b []byte) bool {
 	return bytes.IndexByte(b, 0) < 0 && (isASCII(b) || toUTF8(b, "") == string(b))
-}
-
-func describe(p *part) string {
-	if p.name != "" {
-		return p.kind + " \"" + p.name + "\""
-	}
-	return p.kind
 }

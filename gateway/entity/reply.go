@@ -3,18 +3,7 @@ package entity
 import (
 	"regexp"
 	"strings"
-)
-
-var (
-	originalMark = regexp.MustCompile(`^\s*[-_=]{3,}\s*\pL[\pL .'’]{3,40}\s*[-_=]{3,}\s*$`)
-	// "On … wrote:" in the languages of the Union: a date or an address, and a
-	// colon at the end.
-	attribution = regexp.MustCompile(`(?i)(wrote|writes|pisze|schrieb|a écrit|escribió|ha scritto|escreveu|schreef|skrev|kirjoitti|kirjutas|napisał|napísal|napsal|rakstīja|rašė|napisao|napisala|je napisal|írta|a scris|написа|έγραψε|kiteb|scríobh)[^:]{0,80}(\([^()]{0,80}\))?:\s*$`)
-	headerLabel = regexp.MustCompile(`^[*\s]*(From|Von|De|Da|Van|Fra|Från|Lähettäjä|Saatja|Od|No|Nuo|Šalje|Feladó|De la|От|Από|Minn|Ó)\s?[*]*\s?:`)
-	sentLabel   = regexp.MustCompile(`^[*\s]*(Sent|Date|Gesendet|Datum|Envoyé|Enviado|Enviado el|Inviato|Data|Verzonden|Sendt|Skickat|Lähetetty|Saadetud|Wysłano|Odoslané|Odesláno|Nosūtīts|Išsiųsta|Poslano|Elküldve|Trimis|Изпратено|Στάλθηκε|Mibgħut|Seolta)\s?[*]*\s?:`)
-	footer      = regexp.MustCompile(`(?i)^(sent from my |von meinem .* gesendet|envoyé de mon |enviado desde mi |inviato da |verstuurd vanaf |get outlook for |wysłane z |lähetetty )`)
-	banner      = regexp.MustCompile(`(?i)^\s*(\[?(external|extern|externe|externo)\]?( e-?mail)?\s*:?\s*|(caution|warning)\s*:\s*this (e-?mail|message) (originated|came) from outside.*)$`)
-	disclaimer  = regexp.MustCompile(`(?i)^\s*(this (e-?mail|message)( and any| \(including| is intended| may contain)|diese e-?mail (enthält|kann)|ce (message|courriel) (est|et)|este (mensaje|correo) (es|y|contiene)|(disclaimer|confidentiality notice)\b)`)
+	"unicode"
 )
 
 // maxJudged is how many lines are searched for where history begins; further
@@ -22,113 +11,226 @@ var (
 const maxJudged = 2000
 
 // ReplyText keeps what the sender wrote: it cuts quoted history, the signature
-// block, mobile footers, disclaimers and banners.
+// block, mobile footers, disclaimers and banners, in the languages of the Union.
+// It goes by layout where there is one (quote marks, blocks of labels, a date and
+// an address before a colon) and by words where there is none.
 func ReplyText(text string) string {
+	lines := writtenLines(text)
+	lines = withoutQuoted(lines[:min(len(lines), historyAt(lines))])
+	lines = withoutBanner(lines)
+	lines = lines[:signatureAt(lines)]
+	lines = withoutDisclaimer(lines)
+	return strings.Trim(strings.Join(trimRulers(lines), "\n"), "\n \t")
+}
+
+// writtenLines are the lines of a text without what is invisible.
+func writtenLines(text string) []string {
 	lines := strings.Split(clean(text), "\n")
-	var out []string
 	for i, line := range lines {
-		if i < maxJudged && endsHere(lines, i) {
-			break
-		}
-		trimmed := strings.TrimLeft(line, " \t\u00a0")
-		if strings.HasPrefix(trimmed, ">") || strings.HasPrefix(trimmed, "| ") {
+		lines[i] = strings.TrimRight(invisibleBlanks.Replace(line), " \t")
+	}
+	return lines
+}
+
+var invisibleBlanks = strings.NewReplacer("\u00a0", " ", "\u200b", "", "\u200c", "", "\u2060", "", "\ufeff", "", "\u00ad", "", "\u200e", "", "\u200f", "")
+
+// historyAt is the line from which on everything is history.
+func historyAt(lines []string) int {
+	for i := range lines[:min(len(lines), maxJudged)] {
+		if strings.TrimSpace(lines[i]) == "" || isQuoted(lines[i]) {
 			continue
 		}
-		if i < 6 && banner.MatchString(line) || i < maxJudged && attributed(lines, i) {
+		if beginsHistory(lines, i) {
+			return i
+		}
+		if n := attribution(lines, i); n > 0 && !quoteFollows(lines, i+n) {
+			return i
+		}
+	}
+	return len(lines)
+}
+
+// withoutQuoted drops quoted lines and what introduces them.
+func withoutQuoted(lines []string) []string {
+	var out []string
+	for i := 0; i < len(lines); i++ {
+		if isQuoted(lines[i]) {
 			continue
 		}
-		out = append(out, strings.TrimRight(line, " \t"))
+		if i < maxJudged && strings.TrimSpace(lines[i]) != "" {
+			if n := attribution(lines, i); n > 0 && quoteFollows(lines, i+n) {
+				i += n - 1
+				continue
+			}
+			if plainAttribution.MatchString(lines[i]) && quoteFollows(lines, i+1) {
+				continue
+			}
+		}
+		out = append(out, lines[i])
 	}
-	return strings.Trim(strings.Join(out, "\n"), "\n \t")
+	return out
 }
 
-// endsHere reports whether everything from line i on is history or ornament.
-func endsHere(lines []string, i int) bool {
-	line := lines[i]
-	switch {
-	case line == "-- " || line == "--" || line == "--\u00a0":
-		return true
-	case originalMark.MatchString(line) && labelsFollow(lines, i+1):
-		return true
-	case headerLabel.MatchString(line) && labelsFollow(lines, i):
-		return true
-	case footer.MatchString(strings.TrimSpace(line)) && i > 0 && historyFollows(lines, i+1):
-		return true
-	case i > 0 && strings.TrimSpace(lines[i-1]) == "" && disclaimer.MatchString(line):
-		return true
-	}
-	return attributed(lines, i) && onlyQuotesAfter(lines, i+1)
-}
+// quotePrefix is ">" or "|", or the initials of who wrote before them.
+var quotePrefix = regexp.MustCompile(`^\s*(?:>|\| |\|$|[A-Z]{1,3}> |<{2,})`)
 
-// attributed reports whether line i, alone or with the next, introduces a quote.
-func attributed(lines []string, i int) bool {
-	line := strings.TrimSpace(lines[i])
-	if line == "" || len(line) > 400 || strings.HasPrefix(line, ">") {
-		return false
-	}
-	next := i + 1
-	if !attribution.MatchString(line) {
-		if next >= len(lines) || strings.HasSuffix(line, ":") || !attribution.MatchString(line+" "+strings.TrimSpace(lines[next])) || attribution.MatchString(strings.TrimSpace(lines[next])) && !strings.ContainsAny(line, "0123456789@") {
-			return false
-		}
-		line += " " + strings.TrimSpace(lines[next])
-		next++
-	}
-	if !strings.ContainsAny(line, "0123456789@") {
-		return false
-	}
-	for ; next < len(lines); next++ {
-		if t := strings.TrimSpace(lines[next]); t != "" {
-			return strings.HasPrefix(t, ">") || strings.HasPrefix(t, "|")
-		}
-	}
-	return true
-}
+func isQuoted(line string) bool { return quotePrefix.MatchString(line) }
 
-// labelsFollow reports whether a From line and a Sent line stand close by, as
-// in Outlook's block.
-func labelsFollow(lines []string, i int) bool {
-	from, sent := false, false
-	for end := min(len(lines), i+8); i < end; i++ {
-		if headerLabel.MatchString(lines[i]) {
-			from = true
-		}
-		if sentLabel.MatchString(lines[i]) {
-			sent = true
-		}
-		if from && sent {
-			return true
-		}
-		if i > 0 && strings.TrimSpace(lines[i]) == "" && from {
-			return false
-		}
-		if len(lines[i]) > 500 {
-			return false
-		}
-		if !from && strings.TrimSpace(lines[i]) != "" {
-			return false
+// quoteFollows reports whether the next line that isn't empty is quoted.
+func quoteFollows(lines []string, i int) bool {
+	for ; i < len(lines); i++ {
+		if strings.TrimSpace(lines[i]) != "" {
+			return isQuoted(lines[i])
 		}
 	}
 	return false
 }
 
-// historyFollows reports whether nothing but history comes after a footer.
-func historyFollows(lines []string, i int) bool {
-	for end := min(len(lines), i+20); i < end; i++ {
-		if strings.TrimSpace(lines[i]) != "" {
-			return endsHere(lines, i) || onlyQuotesAfter(lines, i)
+// signatureAt is the line where a signature block begins: at its delimiter, at a
+// mobile footer, or behind the name under a formula of farewell. The formula and
+// the name are the sender's own words.
+func signatureAt(lines []string) int {
+	wrote := false
+	for i, line := range lines {
+		t := strings.TrimSpace(line)
+		if t == "" {
+			continue
+		}
+		switch {
+		case line == "--" || line == "-- " || t == "--" || t == "—":
+			return i
+		case !wrote:
+		case shortDelimiter.MatchString(t) && onlyShort(lines[i+1:], 10),
+			isFooter(t) && onlyShort(lines[i+1:], 4):
+			return i
+		case farewell.MatchString(t) && onlyShort(lines[i+1:], 14):
+			return afterName(lines, i+1)
+		}
+		wrote = true
+	}
+	return len(lines)
+}
+
+// afterName is the line after the name that stands under a farewell.
+func afterName(lines []string, i int) int {
+	for j := i; j < min(len(lines), i+3); j++ {
+		t := strings.Trim(lines[j], " \t/")
+		if t == "" {
+			continue
+		}
+		if len([]rune(t)) > 50 || strings.ContainsAny(t, "0123456789@/:") || isRuler(t) {
+			return i
+		}
+		return j + 1
+	}
+	return i
+}
+
+var shortDelimiter = regexp.MustCompile(`^(?:-{3,5}|_{2,5}|={2,5}|\*{3,5}|~{2,5})$`)
+
+// onlyShort reports whether lines are few and short, as those of a signature.
+func onlyShort(lines []string, most int) bool {
+	n := 0
+	for _, line := range lines {
+		t := strings.TrimSpace(line)
+		if t == "" {
+			continue
+		}
+		if n++; n > most || len([]rune(t)) > 120 || boxLine.MatchString(t) {
+			return false
+		}
+		if isDisclaimer(t) {
+			return true
 		}
 	}
 	return true
 }
 
-func onlyQuotesAfter(lines []string, i int) bool {
-	end := min(len(lines), i+200)
-	for ; i < end; i++ {
-		t := strings.TrimSpace(lines[i])
-		if t != "" && !strings.HasPrefix(t, ">") && !strings.HasPrefix(t, "|") {
-			return t == "--"
+// boxLine is a line of a form: never a signature, never a disclaimer.
+var boxLine = regexp.MustCompile(`(?i)\b[A-Z]{1,2}[0-9]{1,2}(?:\.[0-9]{1,2})?\s*[:：]?\s*[\[［【]|JCOFORM/`)
+
+// isFooter reports whether a line is what a phone or program put under a mail.
+func isFooter(t string) bool {
+	return len([]rune(t)) < 110 && (footer.MatchString(t) || strings.Contains(t, "aka.ms/"))
+}
+
+// withoutBanner drops warnings that a server put on top.
+func withoutBanner(lines []string) []string {
+	for n := 0; n < 3; n++ {
+		first := 0
+		for first < len(lines) && strings.TrimSpace(lines[first]) == "" {
+			first++
 		}
+		end := first
+		for end < len(lines) && strings.TrimSpace(lines[end]) != "" && end < first+8 {
+			end++
+		}
+		if first == end {
+			return lines
+		}
+		switch whole := strings.Join(lines[first:end], " "); {
+		case isBanner(lines[first]):
+			end = first + 1
+		case !isBanner(whole):
+			return lines
+		}
+		lines = lines[end:]
 	}
-	return true
+	return lines
+}
+
+// isBanner reports whether a line or paragraph says that a mail came from outside.
+func isBanner(s string) bool {
+	s = strings.Trim(s, "*_ \t-=|")
+	if len(s) > 700 || boxLine.MatchString(s) {
+		return false
+	}
+	return tag.MatchString(s) || fromOutside.MatchString(s) && mailWord.MatchString(s) && warning.MatchString(s) || strings.Contains(s, "aka.ms/LearnAboutSenderIdentification")
+}
+
+// withoutDisclaimer drops the paragraphs at the end that a lawyer wrote.
+func withoutDisclaimer(lines []string) []string {
+	for {
+		end := len(lines)
+		for end > 0 && strings.TrimSpace(lines[end-1]) == "" {
+			end--
+		}
+		start := end
+		for start > 0 && strings.TrimSpace(lines[start-1]) != "" && !isRuler(lines[start-1]) {
+			start--
+		}
+		if start == end || !isDisclaimer(strings.Join(lines[start:end], " ")) {
+			return lines[:end]
+		}
+		if start > 0 && isRuler(lines[start-1]) {
+			start--
+		}
+		lines = lines[:start]
+	}
+}
+
+// isDisclaimer reports whether a paragraph speaks of secrecy and of whom it was
+// meant for, in one language or another.
+func isDisclaimer(s string) bool {
+	if len(s) < 40 || boxLine.MatchString(s) {
+		return false
+	}
+	head := s[:min(len(s), 60)]
+	return secrecy.MatchString(s) && (addressee.MatchString(s) || mailWord.MatchString(head)) || legalNotice.MatchString(s) || environment.MatchString(s)
+}
+
+// isRuler reports whether a line is nothing but a ruler.
+func isRuler(line string) bool {
+	return strings.IndexFunc(line, func(r rune) bool {
+		return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.Is(unicode.So, r)
+	}) < 0
+}
+
+// trimRulers drops empty lines and rulers from the end, where they divide
+// nothing any more.
+func trimRulers(lines []string) []string {
+	for len(lines) > 1 && isRuler(lines[len(lines)-1]) {
+		lines = lines[:len(lines)-1]
+	}
+	return lines
 }

@@ -1,8 +1,6 @@
 package entity
 
 import (
-	"bytes"
-	"regexp"
 	"strings"
 )
 
@@ -19,231 +17,176 @@ func (a *report) into(r *Reading) {
 	r.Kind, r.Bounce, r.Original = a.kind, a.recipients, a.original
 }
 
-// report classifies by structure alone; nil for what people send.
+// report classifies by structure alone; nil for what people send. First what
+// parts say they are, then what a mail server wrote in prose, then the headers
+// of programs that answer or distribute.
 func (rd *reader) report(root *part) *report {
-	a := &report{original: rd.original(root)}
-	if root.kind == "multipart/report" || rd.has(root, "message/delivery-status", "message/global-delivery-status") {
-		switch {
-		case rd.has(root, "message/disposition-notification"):
-			a.kind, a.sure = ReadReceipt, true
-			return a
-		case rd.has(root, "message/feedback-report"):
-			a.kind, a.sure = Feedback, true
-			return a
-		case rd.has(root, "message/delivery-status", "message/global-delivery-status"):
-			a.recipients = rd.deliveryStatus(root)
-			if len(a.recipients) == 1 && a.recipients[0].Cause == "other" && a.recipients[0].Diagnostic == "" {
-				if named := causeInWords(rd.gather(root).text()); named != "" {
-					a.recipients[0].Cause = named // Domino tells it in prose only
-				}
-			}
-			a.kind, a.sure = dsnKind(a.recipients), root.kind == "multipart/report" || nullPath(&root.header)
-			return a
-		}
-	}
-	return rd.otherReport(root, a)
-}
-
-// otherReport reads the forms older than RFC 3464, and automatic answers.
-func (rd *reader) otherReport(root *part, a *report) *report {
-	h := &root.header
-	text := rd.gather(root).text()
-	failed := h.Get("X-Failed-Recipients")
-	if failed != "" || nullPath(h) || strings.HasPrefix(strings.ToLower(h.raw("Content-Type")), "multipart/report") {
-		if a.recipients = freeRecipients(text, failed); len(a.recipients) > 0 {
-			a.kind, a.sure = dsnKind(a.recipients), true
-			if a.original == nil {
-				a.original = originalInText(text)
-			}
-			return a
-		}
-	}
-	precedence := strings.ToLower(h.Get("Precedence"))
-	auto := h.AutoSubmitted != "" && h.AutoSubmitted != "no"
-	if auto || nullPath(h) || precedence == "bulk" || precedence == "junk" || precedence == "list" || precedence == "auto_reply" ||
-		h.Has("X-Autoreply") || h.Has("X-Autorespond") || h.Has("List-Id") || h.Has("List-Unsubscribe") || h.Has("List-Post") || root.kind == "multipart/report" {
-		a.kind = AutoReply
+	from := senderOf(&root.header)
+	if a := rd.typedReport(root, from); a != nil {
+		a.sure = len(rd.find(root)) == 0
 		return a
+	}
+	if a := rd.proseReport(root, from); a != nil {
+		return a
+	}
+	if from != person && from != office || root.kind == "multipart/report" {
+		return &report{kind: AutoReply, original: rd.original(root)}
 	}
 	return nil
 }
 
-func nullPath(h *Header) bool { return h.ReturnPath == "<>" }
-
-func (rd *reader) has(root *part, kinds ...string) bool {
-	found := false
-	rd.walk(root, func(p *part) bool {
-		for _, k := range kinds {
-			found = found || p.kind == k
+// typedReport reads reports that are made of fields: RFC 3464, 8098 and 5965,
+// and what provider's own forms put in JSON.
+func (rd *reader) typedReport(root *part, from sender) *report {
+	original := rd.original(root)
+	if root.kind == "multipart/report" || from >= program {
+		if p := rd.findKind(root, "message/disposition-notification"); p != nil {
+			return rd.disposition(root, p, original)
 		}
-		return !found && !isSigned(p)
-	})
-	return found
-}
-
-func (rd *reader) original(root *part) *Header {
-	var out *Header
-	rd.walk(root, func(p *part) bool {
-		if out == nil && p != root && (p.kind == "message/rfc822" || p.kind == "text/rfc822-headers" || p.kind == "message/rfc822-headers" || p.kind == "message/global") {
-			fields, _ := splitHeader(bytes.TrimLeft(rd.tree.content(p), "\r\n"))
-			h := newHeader(fields)
-			out = &h
+		if p := rd.findKind(root, "message/feedback-report"); p != nil {
+			return &report{kind: Feedback, original: original}
 		}
-		return out == nil
-	})
-	return out
-}
-
-// deliveryStatus reads RFC 3464: groups of fields, the first about the mail.
-func (rd *reader) deliveryStatus(root *part) []Recipient {
-	var out []Recipient
-	rd.walk(root, func(p *part) bool {
-		if p.kind != "message/delivery-status" && p.kind != "message/global-delivery-status" {
-			return true
-		}
-		rest := rd.tree.content(p)
-		for n := 0; len(rest) > 0 && n < 400 && len(out) < 200; n++ {
-			before := len(rest)
-			fields, after := splitHeader(rest)
-			if rest = after; len(rest) == before {
-				break
-			}
-			h := newHeader(fields)
-			if h.Has("Final-Recipient") || h.Has("Original-Recipient") {
-				out = append(out, fromDSN(&h))
-			}
-		}
-		return true
-	})
-	return out
-}
-
-func fromDSN(h *Header) Recipient {
-	who := h.Get("Final-Recipient")
-	if who == "" {
-		who = h.Get("Original-Recipient")
 	}
-	if _, addr, ok := strings.Cut(who, ";"); ok {
-		who = addr
+	if a := notification(rd, root); a != nil {
+		return a
 	}
-	diagnostic := h.Get("Diagnostic-Code")
-	if kind, text, ok := strings.Cut(diagnostic, ";"); ok && !strings.Contains(strings.TrimSpace(kind), " ") {
-		diagnostic = strings.TrimSpace(text)
+	list := rd.deliveryStatus(root, from)
+	if len(list) == 0 {
+		return rd.complaint(root, original)
 	}
-	r := Recipient{Recipient: strings.Trim(strings.TrimSpace(who), "<>"), Action: word(h.Get("Action")), Status: statusIn(h.Get("Status")), Diagnostic: diagnostic}
-	return r.judged()
+	n := rd.notice(root)
+	for i := range list {
+		list[i] = list[i].explained(n, len(list))
+	}
+	if len(list) == 1 && !isAddress(list[0].Recipient) { // a program or a file: who stands behind it?
+		if named := n.recipients(addressesIn(root.header.Get("X-Failed-Recipients"))); len(named) == 1 {
+			list[0].Recipient = named[0].Recipient
+		}
+	}
+	if original == nil {
+		original = n.original
+	}
+	return &report{kind: dsnKind(list), recipients: list, original: original}
 }
 
-var (
-	statusCode = regexp.MustCompile(`(?:^|[^0-9.])([245]\.\d{1,3}\.\d{1,3})(?:[^0-9.]|\.?$|\.\s)`)
-	replyCode  = regexp.MustCompile(`(?:^|[\s:;(<\[>])([245]\d\d)(?:[ #-]+(?:[245]\.|[^\d\s])|\s*$)`)
-	anAddress  = regexp.MustCompile(`<([^<>\s@]+@[^<>\s@]+)>`)
+// disposition is a read receipt, unless a program refused the mail by it: what
+// a filter deletes unread (RFC 5429) is a bounce.
+func (rd *reader) disposition(root, p *part, original *Header) *report {
+	a := &report{kind: ReadReceipt, original: original}
+	for _, h := range groups(rd.tree.content(p)) {
+		how := strings.ToLower(h.Get("Disposition"))
+		mode, kind, _ := strings.Cut(how, ";")
+		if a.original == nil && h.Has("Original-Message-ID") {
+			a.original = &Header{MessageID: firstID(h.raw("Original-Message-ID"))}
+		}
+		if !strings.HasPrefix(mode, "automatic-action") || !strings.HasPrefix(strings.TrimSpace(kind), "deleted") {
+			continue
+		}
+		n := rd.notice(root)
+		r := Recipient{Recipient: recipientIn(&h), Action: "failed", Diagnostic: n.essence()}
+		if r = r.judged(); r.Cause == "other" {
+			r.Cause = "refused"
+		}
+		a.kind, a.recipients = Bounce, append(a.recipients, r)
+	}
+	return a
+}
+
+// complaint is a provider's abuse report that is only the mail complained of,
+// with the reporter named in a field that providers put in front of it.
+func (rd *reader) complaint(root *part, original *Header) *report {
+	if root.kind != "multipart/mixed" || original == nil || len(root.children) != 1 {
+		return nil
+	}
+	if original.Has("X-HmXmrOriginalRecipient") {
+		return &report{kind: Feedback, original: original}
+	}
+	return nil
+}
+
+// sender is how strongly the header says that a program sent the mail.
+type sender int
+
+const (
+	person   sender = iota
+	program         // answers or distributes by itself (RFC 3834, lists)
+	office          // an address of those who run a mail server, and of the server
+	nullPath        // has no return path: wants no answer
+	agent           // a mail server's own voice
 )
 
-// statusIn finds the first status code that isn't a piece of an IP address.
-func statusIn(s string) string {
-	if m := statusCode.FindStringSubmatch(s); m != nil {
-		return m[1]
-	}
-	return ""
+// agentNames are local parts under which mail servers speak, and nobody else;
+// without dots, dashes and underscores.
+var agentNames = map[string]bool{
+	"mailerdaemon": true, "mdaemon": true, "maildaemon": true, "maildeliverysystem": true, "maildeliverysubsystem": true, "doublebounce": true,
 }
 
-// judged fills in status, cause and finality from what there is: the status
-// first, then the reply code, then words.
-func (r Recipient) judged() Recipient {
-	if r.Status == "" || strings.HasSuffix(r.Status, ".0.0") {
-		if s := statusIn(r.Diagnostic); s != "" && !strings.HasSuffix(s, ".0.0") {
-			r.Status = s
-		}
+func speaker(addr string) sender {
+	local, _, _ := strings.Cut(strings.ToLower(addr), "@")
+	local = strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.Trim(local, `"<> `))
+	switch {
+	case agentNames[local]:
+		return agent
+	case local == "postmaster", local == "mailadmin":
+		return office
 	}
-	if r.Action == "" {
-		r.Action = "failed"
-		if strings.HasPrefix(r.Status, "4") {
-			r.Action = "delayed"
-		}
-	}
-	r.Final = r.Action == "failed"
-	if r.Action == "failed" || r.Action == "delayed" {
-		r.Cause = cause(r.Status, r.Diagnostic)
-	}
-	return r
+	return person
 }
 
-var statusCauses = map[string]string{
-	"1.1": "mailbox-unknown", "1.2": "host-unknown", "1.3": "mailbox-unknown", "1.6": "mailbox-unknown", "1.10": "host-unknown", "2.1": "mailbox-unknown",
-	"2.2": "mailbox-full", "2.3": "too-large", "3.4": "too-large", "4.1": "expired", "4.4": "host-unknown", "4.7": "expired", "5.3": "policy",
-	"6.1": "content", "6.2": "content", "6.3": "content", "6.0": "content", "7.0": "policy", "7.1": "policy", "7.2": "policy", "7.10": "tls", "7.5": "tls", "7.4": "tls",
-	"7.20": "policy", "7.23": "policy", "7.25": "policy", "7.26": "policy", "7.27": "policy", "7.28": "refused", "3.2": "refused", "4.2": "expired",
+func senderOf(h *Header) sender {
+	who := speaker(h.raw("Return-Path"))
+	from := strings.TrimSpace(h.raw("From"))
+	for _, a := range h.From {
+		who = max(who, speaker(a.Addr))
+	}
+	if len(h.From) == 0 { // a name alone, as servers write it
+		who = max(who, speaker(from[strings.LastIndexByte(from, '<')+1:]))
+	}
+	switch {
+	case who == agent, strings.HasSuffix(from, "<>"), h.Has("X-Failed-Recipients"):
+		return agent
+	case h.Has("Return-Path") && strings.Trim(h.ReturnPath, "<>") == "":
+		if who == office {
+			return agent
+		}
+		return nullPath
+	case who == person && answersByItself(h):
+		return program
+	}
+	return who
 }
 
-var causeWords = []struct{ cause, words string }{
-	{"refused", `gr[ae]y-?list`},
-	{"spam", `spam|blocklist|blacklist|block list|spamhaus|reputation|junk`},
-	{"tls", `starttls|\btls\b|certificate`},
-	{"mailbox-full", `quota|mailbox (is )?full|over ?quota|insufficient (system )?storage`},
-	{"too-large", `too large|too big|size limit|exceeds.{0,20}size|message size|maximum.{0,20}size`},
-	{"host-unknown", `host (or domain name )?not found|unrouteable|no such domain|domain not found|nxdomain|name service error|host unknown`},
-	{"mailbox-unknown", `user unknown|unknown user|no such (user|mailbox|recipient)|does(n't| not) exist|recipient not found|mailbox (not found|unavailable)|unknown recipient|not listed|invalid recipient|recipientnotfound`},
-	{"content", `attachment|content reject|virus|malware`},
-	{"policy", `policy|dmarc|\bspf\b|dkim|not authori[sz]ed|access denied|relay`},
-	{"expired", `retry time|retry timeout|timed? ?out|expired|too long|could not be delivered for`},
-	{"refused", `refused|rejected|connection`},
-}
-
-var causePatterns = func() []*regexp.Regexp {
-	var out []*regexp.Regexp
-	for _, w := range causeWords {
-		out = append(out, regexp.MustCompile(`(?i)`+w.words))
+// answersByItself reports what programs that answer, and lists, put in a header.
+// The presence of X-Auto-Response-Suppress proves nothing: people's mail through
+// Exchange carries it.
+func answersByItself(h *Header) bool {
+	if h.AutoSubmitted != "" && h.AutoSubmitted != "no" {
+		return true
 	}
-	return out
-}()
-
-func cause(status, diagnostic string) string {
-	if _, detail, ok := strings.Cut(status, "."); ok {
-		named := statusCauses[detail]
-		if detail == "1.10" && wordsSay("mailbox-unknown", diagnostic) {
-			return "mailbox-unknown" // Exchange's use of RFC 7505's null MX
-		}
-		if named == "policy" && wordsSay("spam", diagnostic) {
-			return "spam"
-		}
-		if named != "" {
-			return named
-		}
+	switch word(h.Get("Precedence")) {
+	case "bulk", "junk", "list", "auto_reply":
+		return true
 	}
-	if named := causeInWords(diagnostic); named != "" {
-		return named
-	}
-	if m := replyCode.FindStringSubmatch(diagnostic); m != nil {
-		switch m[1] {
-		case "550", "551", "553":
-			return "mailbox-unknown"
-		case "552":
-			return "mailbox-full"
-		case "554":
-			return "refused"
-		}
-	}
-	return "other"
-}
-
-// causeInWords is the first cause whose words are in the text, or "".
-func causeInWords(text string) string {
-	for i, p := range causePatterns {
-		if p.MatchString(text) {
-			return causeWords[i].cause
-		}
-	}
-	return ""
-}
-
-func wordsSay(cause, text string) bool {
-	for i, p := range causePatterns {
-		if causeWords[i].cause == cause && p.MatchString(text) {
+	for _, name := range []string{"X-Autoreply", "X-Autorespond", "X-Autoreply-From", "List-Id", "List-Unsubscribe", "List-Post"} {
+		if h.Has(name) {
 			return true
 		}
 	}
 	return false
+}
+
+// findKind is the first part of one of these types, outside returned mails.
+func (rd *reader) findKind(root *part, kinds ...string) *part {
+	var found *part
+	rd.walk(root, func(p *part) bool {
+		for _, k := range kinds {
+			if found == nil && p.kind == k {
+				found = p
+			}
+		}
+		return found == nil && !isSigned(p)
+	})
+	return found
 }
 
 func dsnKind(list []Recipient) Kind {
@@ -260,73 +203,5 @@ func dsnKind(list []Recipient) Kind {
 			}
 		}
 	}
-	if len(list) == 0 {
-		return Bounce
-	}
 	return kind
-}
-
-var copyBelow = regexp.MustCompile(`(?m)^-{2,}[^\n]{0,120}-*[ \t]*$`)
-
-// freeRecipients reads reports made of prose: Exim, qmail and kin. Each
-// address on a line of its own is followed by what the server said.
-func freeRecipients(text, failed string) []Recipient {
-	report := text
-	if at := copyBelow.FindAllStringIndex(text, 20); at != nil {
-		for _, m := range at {
-			if strings.Contains(text[m[1]:], "\nReceived:") || strings.Contains(text[m[1]:], "\nMessage-I") || strings.Contains(text[m[1]:], "Return-Path:") {
-				report = text[:m[0]]
-				break
-			}
-		}
-	}
-	lines := strings.Split(report, "\n")
-	var out []Recipient
-	seen := map[string]bool{}
-	for i, line := range lines {
-		addr := soleAddress(line)
-		if addr == "" || seen[addr] || len(out) >= 200 {
-			continue
-		}
-		said := ""
-		if _, after, ok := strings.Cut(line, ">:"); ok {
-			said = strings.TrimSpace(after)
-		}
-		for j := i + 1; j < len(lines) && j < i+12 && strings.TrimSpace(lines[j]) != "" && soleAddress(lines[j]) == ""; j++ {
-			said += " " + strings.TrimSpace(lines[j])
-		}
-		if failed == "" && replyCode.FindString(said) == "" && statusIn(said) == "" && !(strings.HasPrefix(strings.TrimSpace(line), "<") && strings.Contains(line, ">:")) {
-			continue
-		}
-		seen[addr] = true
-		out = append(out, Recipient{Recipient: addr, Diagnostic: strings.TrimSpace(said), Status: statusIn(said)}.judged())
-	}
-	if len(out) == 0 {
-		for _, addr := range addrSpec.FindAllString(failed, 50) {
-			out = append(out, Recipient{Recipient: addr, Status: statusIn(report), Diagnostic: ""}.judged())
-		}
-	}
-	return out
-}
-
-func soleAddress(line string) string {
-	line = strings.TrimSpace(line)
-	if m := anAddress.FindStringSubmatch(line); m != nil && strings.HasPrefix(line, "<") {
-		return strings.ToLower(m[1])
-	}
-	line = strings.TrimSuffix(line, ":")
-	if addr := addrSpec.FindString(line); addr == line {
-		return strings.ToLower(addr)
-	}
-	return ""
-}
-
-func originalInText(text string) *Header {
-	for _, m := range copyBelow.FindAllStringIndex(text, 20) {
-		fields, _ := splitHeader([]byte(strings.TrimLeft(text[m[1]:], "\n ")))
-		if h := newHeader(fields); h.MessageID != "" {
-			return &h
-		}
-	}
-	return nil
 }

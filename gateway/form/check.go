@@ -1,6 +1,8 @@
 package form
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -8,7 +10,8 @@ import (
 )
 
 // Check applies every rule of the form. Errors stop it (answered with a NAK
-// that names the box), warnings travel with it. It changes nothing.
+// that names the box), warnings travel with it. Errors come first, each in the
+// order of the boxes. It changes nothing.
 func Check(f *Form, ctx Context) []Problem {
 	c := &checker{sent: f, f: f.Normal(), ctx: ctx}
 	c.form()
@@ -19,9 +22,8 @@ func Check(f *Form, ctx Context) []Problem {
 	}
 	c.missing()
 	c.across()
-	if !f.IsNormal() {
-		c.warn("not-normal", 14, "", nil)
-	}
+	c.notNormal()
+	slices.SortStableFunc(c.problems, inOrder)
 	return c.problems
 }
 
@@ -31,55 +33,93 @@ type checker struct {
 	ctx      Context
 	typ      TypeInfo
 	problems []Problem
+	seal     *bool // whether A24 holds, once asked
 }
 
 func (c *checker) fail(key string, code int, box string, args map[string]string) {
-	c.problems = append(c.problems, newProblem(key, code, Error, box, args))
+	c.problems = append(c.problems, newProblem(key, code, Error, box, c.named(box, args)))
 }
 
 func (c *checker) warn(key string, code int, box string, args map[string]string) {
-	c.problems = append(c.problems, newProblem(key, code, Warning, box, args))
+	c.problems = append(c.problems, newProblem(key, code, Warning, box, c.named(box, args)))
+}
+
+// named adds the labels that the operation gave a box to a problem's arguments.
+func (c *checker) named(box string, args map[string]string) map[string]string {
+	a, _ := parseAddress(box)
+	labels := c.ctx.Profile.labels(a.code)
+	if len(labels) == 0 {
+		return args
+	}
+	args = maps.Clone(args)
+	if args == nil {
+		args = map[string]string{}
+	}
+	for lang, label := range labels {
+		args["name."+lang] = label
+	}
+	return args
+}
+
+func (c *checker) sealed() bool {
+	if c.seal == nil {
+		holds := c.sent.sealHolds()
+		c.seal = &holds
+	}
+	return *c.seal
+}
+
+// inOrder puts errors before warnings, and each in the order of the boxes.
+func inOrder(p, q Problem) int {
+	if p.Severity != q.Severity {
+		return cmp.Compare(p.Severity, q.Severity)
+	}
+	a, _ := parseAddress(p.Box)
+	b, _ := parseAddress(q.Box)
+	return a.compare(b)
 }
 
 // form checks what concerns the form as a whole: type, version, phase, A24.
 func (c *checker) form() {
 	name := c.f.Type()
-	typ, known := typeOf(name)
-	c.typ = typ
-	if name != "" && !known {
-		c.fail("not-in-list", 12, "A1", map[string]string{"value": name, "list": c.codes("form-type")})
-	}
-	if p := c.ctx.Profile; known && p != nil && len(p.Use) > 0 && !slices.Contains(p.Use, name) && !slices.Contains(alwaysInUse, name) {
+	c.typ, _ = typeOf(name)
+	if p := c.ctx.Profile; c.typ.Code != "" && !p.uses(name) {
 		c.fail("type-not-used", 12, "A1", map[string]string{"type": name})
 	}
 	if v := c.f.Get("A2"); v != "" && v != Version {
 		c.fail("version", 69, "A2", map[string]string{"value": v, "limit": Version})
 	}
-	if c.ctx.Phase != "" && len(typ.Phases) > 0 && !slices.Contains(typ.Phases, c.ctx.Phase) {
+	if c.ctx.Phase != "" && len(c.typ.Phases) > 0 && !slices.Contains(c.typ.Phases, c.ctx.Phase) {
 		c.warn("phase", 14, "A1", map[string]string{"type": name})
 	}
-	if c.f.Get("A24") != "" && !c.sent.sealHolds() {
+	if c.sent.Changed() {
 		c.warn("changed", 14, "A24", nil)
 	}
 }
 
-// allowed checks whether a box may be filled in this form at all.
+// allowed checks whether a box may be filled in this form at all. What nobody
+// knows is kept; a box that we know and that has no place here is refused.
 func (c *checker) allowed(a address) {
 	_, extra := c.ctx.Profile.extra(a.code)
-	b, known := a.box()
+	_, known := a.box()
 	switch {
 	case extra || a.removesRow():
 	case !known || a.row > 1 && !a.grouped():
 		c.warn("unknown-box", 15, a.String(), nil)
 		return
-	case c.typ.Code != "" && a.group() != "A" && !strings.Contains(c.typ.Groups, a.group()):
-		c.warn("not-here", 15, a.String(), map[string]string{"type": c.typ.Code})
+	case c.typ.Code != "" && !c.typ.allows(a.group()):
+		c.fail("not-here", 15, a.String(), map[string]string{"type": c.typ.Code})
 	}
-	if c.f.Get(a.String()) == remove && c.f.Type() != "COR" {
+	values := c.f.All(a.String())
+	if values[0] == remove && c.f.Type() != "COR" {
 		c.fail("remove-only-in-cor", 14, a.String(), nil)
 	}
-	if n := len(c.f.All(a.String())); b.Code == "A11" && n > 3 {
-		c.fail("too-many", 14, a.String(), map[string]string{"limit": "3"})
+	limit := maxValues
+	if a.code == "A11" {
+		limit = 3
+	}
+	if len(values) > limit {
+		c.fail("too-many", 14, a.String(), map[string]string{"limit": strconv.Itoa(limit)})
 	}
 }
 
@@ -89,17 +129,33 @@ func (c *checker) box(a address) {
 	if x, ok := c.ctx.Profile.extra(a.code); ok {
 		b.Code, known = x.Code, true
 	}
-	for _, v := range c.f.All(a.String()) {
+	judge := kindOf(b.Type).judge
+	values := c.f.All(a.String())
+	for _, v := range values[:min(len(values), maxValues)] { // more are too many anyway
 		if v == remove || !known {
 			continue
 		}
 		if limit := b.limit(); utf8.RuneCountInString(v) > limit {
 			c.fail("too-long", 14, a.String(), map[string]string{"limit": strconv.Itoa(limit)})
 		}
-		c.value(a, b, v)
-		if p := c.ctx.Profile; p != nil && len(p.Restrict[a.code]) > 0 && !slices.Contains(p.Restrict[a.code], v) {
-			c.fail("not-in-list", 12, a.String(), map[string]string{"value": c.shown(a, v), "list": strings.Join(p.Restrict[a.code], " ")})
+		if judge == nil {
+			judge = judgeShape
 		}
+		judge(c, a, b, v)
+		if only := c.ctx.Profile.restricts(a.code); len(only) > 0 && !slices.Contains(only, v) {
+			c.fail("not-in-list", 12, a.String(), map[string]string{"value": c.shown(a, v), "list": strings.Join(only, " ")})
+		}
+	}
+}
+
+// judgeShape refuses what the reader of a kind can't read.
+func judgeShape(c *checker, a address, b BoxInfo, v string) {
+	read := kindOf(b.Type).read
+	if read == nil {
+		return
+	}
+	if _, ok := read(b, v); !ok {
+		c.fail("shape-"+b.Type, 14, a.String(), map[string]string{"value": c.shown(a, v)})
 	}
 }
 
@@ -134,61 +190,15 @@ func (c *checker) codes(list string) string {
 	return strings.Join(out, " ")
 }
 
-// suppliedByGateway are the boxes that aren't missing in what a partner sent.
-var suppliedByGateway = []string{"A2", "A3", "A4", "A6", "A7", "A8", "A10", "A13", "A16", "A18", "A22"}
-
-// missing names the mandatory boxes that are empty. What a partner leaves to
-// the gateway is no fault of its form.
-func (c *checker) missing() {
-	must := slices.Concat([]string{"A1", "A3", "A4", "A6"}, c.typ.Must, c.ctx.Profile.required(c.f.Type()))
-	slices.Sort(must)
-	for _, code := range slices.Compact(must) {
-		a, ok := parseAddress(code)
-		if !ok || c.ctx.Received && slices.Contains(suppliedByGateway, code) {
-			continue
-		}
-		rows := 1
-		if a.grouped() {
-			rows = max(1, c.f.Rows(a.group()))
-		}
-		for row := 1; row <= rows; row++ {
-			a.row = row
-			if c.f.Get(a.String()) == "" && (row == 1 || len(c.f.row(a.group(), row)) > 0) {
-				c.miss(a)
-			}
+// notNormal names the boxes that are read otherwise than they were written.
+func (c *checker) notNormal() {
+	var boxes []string
+	for _, addr := range c.sent.Addresses() {
+		if !slices.Equal(c.sent.All(addr), c.f.All(addr)) {
+			boxes = append(boxes, addr)
 		}
 	}
-	if c.f.Get("A16") == "Y" || IsNominal(c.f, c.ctx.Profile) {
-		if c.f.Get("A17") == "" && c.ctx.Legal == "" {
-			c.miss(address{"A17", 1})
-		}
+	if len(boxes) > 0 {
+		c.warn("not-normal", 14, "", map[string]string{"list": strings.Join(boxes, " ")})
 	}
-	if slices.Contains(c.f.All("A11"), "H3") && c.f.Get("A12") == "" {
-		c.miss(address{"A12", 1})
-	}
-}
-
-// miss says what to write, by the kind of box.
-func (c *checker) miss(a address) {
-	b, _ := a.box()
-	key, example := "missing-text", "..."
-	switch b.Type {
-	case "dec", "int":
-		key, example = "missing-number", "120"
-	case "date":
-		key, example = "missing-date", "2027-01-15"
-	case "dt":
-		key, example = "missing-date", "2027-01-15T10:15:00Z"
-	case "ctry", "citizen":
-		key, example = "missing-code", "LV"
-	case "code", "unit", "currency", "yn":
-		key = "missing-code"
-		if l := Codes(b.List); len(l) > 0 {
-			example = l[0].Code
-		}
-	case "ref":
-		example = "LV-VID-2027-000017"
-	}
-	args := map[string]string{"example": example}
-	c.fail(key, 13, a.String(), args)
 }

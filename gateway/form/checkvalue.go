@@ -33,7 +33,7 @@ func (f *Form) CheckValue() string {
 		if a.grouped() && a.row == 1 {
 			name += ".1"
 		}
-		lines = append(lines, name+"="+strings.Join(values, manySeparator(b)))
+		lines = append(lines, name+"="+joined(b, values))
 	}
 	slices.Sort(lines)
 	sum := sha256.Sum256([]byte(strings.Join(lines, "\n")))
@@ -46,6 +46,10 @@ func (f *Form) remember() {
 		f.seal = sealed{value: v, holds: holds(v, f.CheckValue())}
 	}
 }
+
+// Changed reports whether A24 is there and doesn't fit: the form was changed
+// after it was written, or edited by hand.
+func (f *Form) Changed() bool { return filled(f.Get("A24")) && !f.sealHolds() }
 
 // sealHolds reports whether A24 is there and right; where it is, decimals are
 // canonical.

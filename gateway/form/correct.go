@@ -1,7 +1,5 @@
 package form
 
-import "strings"
-
 // Change is what a correction did to one box.
 type Change struct {
 	Box string `json:"box"`
@@ -20,8 +18,8 @@ func (c Change) String() string {
 	return c.Box + ": was " + say(c.Was) + ", now " + say(c.Now)
 }
 
-// header are the boxes of a correction that speak of the correction itself.
-var header = map[string]bool{"A1": true, "A2": true, "A4": true, "A5": true, "A6": true, "A7": true, "A8": true, "A20": true, "A24": true}
+// ownBoxes are the boxes of a correction that speak of the correction itself.
+var ownBoxes = map[string]bool{"A1": true, "A2": true, "A4": true, "A5": true, "A6": true, "A7": true, "A8": true, "A20": true, "A24": true}
 
 // Apply puts a correction (COR) onto the original and gives the whole, what
 // changed, and what couldn't be applied. The whole keeps the original's type,
@@ -34,7 +32,7 @@ func Apply(original, correction *Form) (*Form, []Change, []Problem) {
 	for _, addr := range sent.Addresses() {
 		a, _ := parseAddress(addr)
 		switch {
-		case header[a.code]:
+		case ownBoxes[a.code]:
 		case a.removesRow():
 			changes = append(changes, whole.removeRow(a)...)
 		case sent.Get(addr) == remove && whole.Get(addr) == "":
@@ -52,13 +50,13 @@ func Apply(original, correction *Form) (*Form, []Change, []Problem) {
 func (f *Form) change(a address, values []string) (Change, bool) {
 	addr := a.String()
 	b, _ := a.box()
-	was := strings.Join(f.All(addr), manySeparator(b))
+	was := joined(b, f.All(addr))
 	if len(values) == 1 && values[0] == remove {
 		values = nil
 	}
 	values = stricter(a.code, f.All(addr), values)
 	f.Set(addr, values...)
-	now := strings.Join(f.All(addr), manySeparator(b))
+	now := joined(b, f.All(addr))
 	return Change{Box: addr, Was: was, Now: now}, was != now
 }
 

@@ -8,22 +8,18 @@ var countryAliases = map[string]string{
 	"MACEDONIA, THE FORMER YUGOSLAV REPUBLIC OF": "MK", "TURKEY": "TR", "LIBYAN ARAB JAMAHIRIYA": "LY",
 }
 
-func normalCountry(v string) string {
-	v = strings.ToUpper(v)
-	if code, ok := countryAliases[v]; ok {
-		return code
-	}
-	return v
-}
-
-// special are codes outside ISO 3166-1 and the boxes where they make sense.
+// special are codes outside ISO 3166-1 and the boxes where they make sense:
+// Kosovo, the Union, Northern Ireland (VAT, EORI), international waters
+// (UN/LOCODE).
 var special = map[string]string{
-	"XK": "A6 A7 B3 C10 E5 F1 F3 F4 G8 P1",
-	"EU": "A6 A7 C10 P1",
-	"XI": "A6 A7 B3 C10 F1 F3 F4",
-	"XZ": "B3 F1 F3 F4",
+	"XK": "B3 B4 C10 E5 F1 F3 F4 G8 G10",
+	"EU": "C10",
+	"XI": "B3 C10 F1 F3 F4",
+	"XZ": "B3 B4 F1 F3 F4",
 }
 
 func isCountry(box, code string) bool {
-	return listed("country", code) || special[code] != "" && strings.Contains(" "+special[code]+" ", " "+box+" ")
+	return listed("country", code) || makesSense(special[code], box)
 }
+
+func makesSense(boxes, box string) bool { return strings.Contains(" "+boxes+" ", " "+box+" ") }

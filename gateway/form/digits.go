@@ -18,6 +18,7 @@ var (
 	mrnShape       = regexp.MustCompile(`^[0-9]{2}[A-Z]{2}[A-Z0-9]{13}[0-9F]$`)
 	imoShape       = regexp.MustCompile(`^(IMO ?)?[0-9]{7}$`)
 	mmsiShape      = regexp.MustCompile(`^(0{0,2}[2-7][0-9]{2}|111[2-7]|98[2-7]|99[2-7]|97[024])[0-9]+$`)
+	eniShape       = regexp.MustCompile(`^[0-9]{8}$`)
 	awbShape       = regexp.MustCompile(`^[0-9]{3}[- ]?[0-9]{8}$`)
 	s10Shape       = regexp.MustCompile(`^[A-Z]{2}[0-9]{9}[A-Z]{2}$`)
 	vinShape       = regexp.MustCompile(`^[A-HJ-NPR-Z0-9]{17}$`)
@@ -114,6 +115,19 @@ func MMSI(s string) error {
 	}
 	return nil
 }
+
+// ENI checks the shape of an inland vessel's European number.
+func ENI(s string) error {
+	if !eniShape.MatchString(compact(s)) {
+		return ErrShape
+	}
+	return nil
+}
+
+// PlateKey is a road plate as two ways of writing it are held against each
+// other: capitals, letters that look alike made Latin, no blanks, hyphens or
+// dots. There is no rule by which a plate can be wrong.
+func PlateKey(plate string) string { return compact(plain(plate)) }
 
 // AWB checks an air waybill number: prefix, serial, serial modulo 7.
 func AWB(s string) error {

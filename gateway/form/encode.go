@@ -10,14 +10,22 @@ import (
 // TextOptions say how a form is written as text.
 type TextOptions struct {
 	Lang     string                 // ISO 639-1; English where we don't have it
+	Profile  *Profile               // labels and boxes of the operation; nil: the catalogue's
 	Withhold func(addr string) bool // boxes shown as [*]; nil: none
-	Blank    bool                   // also write the empty boxes of the form's type, to be filled in
-	Profile  *Profile               // labels of the operation; nil: the catalogue's
+	Words    bool                   // say what the codes mean, behind the form
+
+	Blank bool // also write the empty boxes of the form's type, to be filled in, and how
+	Long  bool // of a blank form: every box of its type, not the usual ones
+	Rows  int  // of a blank form: rows of each repeated group; 0 is one
 }
 
-// Widths of a line: two boxes don't share one; longer values fold at blanks.
-// Folding well before 72 leaves room for quote marks.
-const foldAt = 64
+// Widths of a line. Mail programs leave shorter ones than shortLine alone, and
+// folding values well before 72 leaves room for quote marks.
+const (
+	indent    = 2
+	shortLine = 40
+	foldAt    = 64
+)
 
 const (
 	begin = "JCOFORM/1 BEGIN"
@@ -31,37 +39,51 @@ func (f *Form) Text(opt TextOptions) string {
 	n := f.Normal()
 	n.Set("A24")
 	check := n.CheckValue()
-	lines := []string{begin, "  " + (Problem{Key: "write-inside"}).In(opt.Lang)}
-	for _, addr := range n.textBoxes(opt) {
+	lines := append([]string{begin}, shortLines(sentence("write-inside", opt.Lang))...)
+	must := mustOf(n.Type(), opt.Profile)
+	if opt.Blank {
+		lines = append(lines, shortLines(sentence("hint-must", opt.Lang))...)
+	}
+	boxes := n.textBoxes(opt)
+	for _, addr := range boxes {
 		a, _ := parseAddress(addr)
 		value := n.textValue(a)
-		if opt.Withhold != nil && n.Get(addr) != "" && opt.Withhold(addr) {
+		if opt.withholds(addr) && value != "" {
 			value = withheld
 		}
-		lines = append(lines, foldLine("  "+opt.label(a)+addr+": ["+value+"]"))
+		lines = append(lines, opt.line(a, value, opt.Blank && a.row == 1 && slices.Contains(must, a.code)))
 	}
-	if !opt.Blank && (opt.Withhold == nil || !slices.ContainsFunc(n.Addresses(), opt.Withhold)) {
-		lines = append(lines, "  "+opt.label(address{"A24", 1})+"A24: ["+check+"]")
+	if !opt.Blank && !slices.ContainsFunc(n.Addresses(), opt.withholds) {
+		lines = append(lines, opt.line(address{"A24", 1}, check, false))
 	}
-	return strings.Join(append(lines, end, ""), "\n")
+	lines = append(lines, end)
+	switch {
+	case opt.Blank:
+		lines = append(lines, opt.hints(boxes)...)
+	case opt.Words:
+		lines = append(lines, n.inWords(opt)...)
+	}
+	return strings.Join(append(lines, ""), "\n")
 }
 
-// label gives the words before a code, with a blank behind; letters that would
-// be read as structure are left out.
-func (o TextOptions) label(a address) string {
-	name := Label(a.code, o.Lang)
-	if o.Profile != nil {
-		if own := o.Profile.Labels[o.Lang][a.code]; own != "" {
-			name = own
-		}
-		if x, ok := o.Profile.extra(a.code); ok {
-			name = inLanguage(x.Labels, o.Lang, a.code)
-		}
+func (o TextOptions) withholds(addr string) bool { return o.Withhold != nil && o.Withhold(addr) }
+
+// line is one box in text: its label, code and value; a star marks one that must
+// be filled in. A label that makes the line long stands on a line of its own.
+func (o TextOptions) line(a address, value string, must bool) string {
+	label := labelText(o.Profile.label(a.code, o.Lang))
+	if label == a.code {
+		label = ""
 	}
-	if name == a.code {
-		return ""
+	if must {
+		label = "* " + label
 	}
-	return labelText(name) + " "
+	box := a.String() + ":" + unbroken + "[" + value + "]"
+	whole := strings.TrimSpace(label + " " + box)
+	if indent+utf8.RuneCountInString(whole) >= shortLine && indent+utf8.RuneCountInString(box) < shortLine {
+		return foldLine(label) + "\n" + foldLine(box)
+	}
+	return foldLine(whole)
 }
 
 // labelText is a label without what would be read as structure.
@@ -69,39 +91,28 @@ func labelText(name string) string {
 	return strings.Join(strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune("[]:\r\n\t ", r) }), " ")
 }
 
-// textBoxes are the boxes to write: the filled ones and, in a blank form, those
-// that its type asks for.
-func (f *Form) textBoxes(opt TextOptions) []string {
-	addrs := f.Addresses()
-	if !opt.Blank {
-		return addrs
-	}
-	blank := f.Clone()
-	t, _ := typeOf(f.Type())
-	for _, addr := range slices.Concat([]string{"A1", "A3", "A4", "A6", "A7", "A9"}, t.Must, opt.Profile.required(f.Type())) {
-		if blank.Get(addr) == "" {
-			blank.Set(addr, "")
-		}
-	}
-	return blank.Addresses()
-}
-
-func (p *Profile) required(typ string) []string {
-	if p == nil {
-		return nil
-	}
-	return p.Require[typ]
-}
-
 func (f *Form) textValue(a address) string {
 	b, _ := a.box()
-	v := strings.Join(f.boxes[a.String()], manySeparator(b))
-	return strings.NewReplacer("[", "((", "]", "))").Replace(v)
+	v := f.boxes[a.String()]
+	text := joined(b, v)
+	if b.Type == "locode" && locodeShape.MatchString(text) {
+		return text[:2] + " " + text[2:] // as people write it: NL RTM
+	}
+	return escape(text)
 }
 
-// stripped is what the reader takes from the start of a line, so that no folded
+var (
+	locodeShape = regexp.MustCompile(`^[A-Z]{2}[A-Z2-9]{3}$`)
+	shownPlace  = regexp.MustCompile(`^[A-Z]{2} [A-Z2-9]{3}$`)
+)
+
+// stripped is what a reader takes from the start of a line, so that no folded
 // line may begin with it.
-var stripped = regexp.MustCompile(`^(?:[>|]|[-*•·‣▪◦–—−](?:\s|$)|[0-9]{1,3}[.)](?:\s|$)|[.-]|From$)`)
+var stripped = regexp.MustCompile(`^(?:[>|¦]|[-*+•·‣⁃▪●○◦◆■□–—−§](?:\s|$)|o$|\(?(?:[0-9]{1,3}|[a-z])[.)]$|[.-]|From$)`)
+
+// unbroken stands for a blank at which a line isn't folded; no value in normal
+// form has one.
+const unbroken = "\u00a0"
 
 // foldLine breaks a line at blanks, never so that the reader or a mail program
 // would take the next line's beginning for something else: such words stay
@@ -109,7 +120,8 @@ var stripped = regexp.MustCompile(`^(?:[>|]|[-*•·‣▪◦–—−](?:\s|$)|
 func foldLine(line string) string {
 	var b strings.Builder
 	width := 1
-	for i, chunk := range chunks(strings.TrimLeft(line, " ")) {
+	for i, chunk := range chunks(line) {
+		chunk = strings.ReplaceAll(chunk, unbroken, " ")
 		long := utf8.RuneCountInString(chunk)
 		if i > 0 && width+1+long > foldAt {
 			b.WriteString("\n   ")
@@ -119,6 +131,18 @@ func foldLine(line string) string {
 		width += 1 + long
 	}
 	return " " + b.String()
+}
+
+// shortLines breaks our own words so that no mail program joins or breaks them.
+func shortLines(words string) (lines []string) {
+	line := ""
+	for _, w := range strings.Fields(words) {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(w) >= shortLine {
+			lines, line = append(lines, line), ""
+		}
+		line = strings.TrimSpace(line + " " + w)
+	}
+	return append(lines, line)
 }
 
 // chunks are the words of a line, each with the words behind it that can't

@@ -3,7 +3,7 @@ package form
 import (
 	"bytes"
 	"encoding/json"
-	"io"
+	"errors"
 	"slices"
 	"strconv"
 )
@@ -120,22 +120,19 @@ func ParseJSON(data []byte) (*Form, []Problem) {
 	if len(data) > MaxSize {
 		return nil, []Problem{NewProblem(68, Error, "", map[string]string{"limit": "1 MB"})}
 	}
-	r := jsonReader{f: &Form{boxes: map[string][]string{}}, d: json.NewDecoder(bytes.NewReader(data))}
-	if err := r.object(r.member); err != nil {
-		return nil, []Problem{NewProblem(18, Error, "", map[string]string{"reason": "form.json: " + err.Error()})}
+	f, problems, err := readJSON(bytes.TrimPrefix(data, []byte("\ufeff")))
+	if err != nil {
+		return nil, []Problem{jsonProblem(err)}
 	}
-	if _, err := r.d.Token(); err != io.EOF {
-		return nil, []Problem{NewProblem(18, Error, "", map[string]string{"reason": "form.json: text after the end"})}
-	}
-	r.f.remember()
-	return r.f, r.problems
+	f.remember()
+	return f, problems
 }
 
 // UnmarshalJSON is ParseJSON, with what can't be read as an error.
 func (f *Form) UnmarshalJSON(data []byte) error {
 	g, problems := ParseJSON(data)
 	if g == nil {
-		return errorOf(problems)
+		return errors.New(problems[0].Message)
 	}
 	*f = *g
 	return nil

@@ -1,10 +1,12 @@
 package form
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"io"
 	"strconv"
+	"unicode/utf8"
 )
 
 // jsonReader walks the tokens of form.json; three levels are all it knows, so
@@ -15,11 +17,73 @@ type jsonReader struct {
 	problems []Problem
 }
 
-func errorOf(problems []Problem) error {
-	if len(problems) == 0 {
-		return nil
+// jsonError is what makes the whole of form.json unreadable: a sentence and the
+// key that it is about.
+type jsonError struct{ sentence, about string }
+
+func (e *jsonError) Error() string { return e.sentence + " " + e.about }
+
+// jsonProblem says why form.json can't be read.
+func jsonProblem(err error) Problem {
+	var e *jsonError
+	switch {
+	case errors.As(err, &e):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		e = &jsonError{"json-cut", ""}
+	default:
+		e = &jsonError{"json-broken", err.Error()}
 	}
-	return errors.New(problems[0].Message)
+	return newProblem(e.sentence, 18, Error, "", map[string]string{"value": e.about})
+}
+
+func readJSON(data []byte) (*Form, []Problem, error) {
+	if !utf8.Valid(data) || halfCharacter(data) {
+		return nil, nil, &jsonError{"json-utf8", ""}
+	}
+	r := jsonReader{f: &Form{boxes: map[string][]string{}}, d: json.NewDecoder(bytes.NewReader(data))}
+	r.d.UseNumber()
+	if err := r.object(r.member); err != nil {
+		return nil, nil, err
+	}
+	if _, err := r.d.Token(); err != io.EOF {
+		return nil, nil, &jsonError{"json-more", ""}
+	}
+	return r.f, r.problems, nil
+}
+
+// halfCharacter reports an escape such as \ud800 without its other half, which
+// the decoder would replace silently.
+func halfCharacter(data []byte) bool {
+	high := false
+	for i := 0; i < len(data); i++ {
+		if data[i] != '\\' {
+			if high {
+				return true
+			}
+			continue
+		}
+		unit, ok := escapedUnit(data[i:])
+		low := ok && unit >= 0xdc00 && unit <= 0xdfff
+		if low != high {
+			return true
+		}
+		high = ok && unit >= 0xd800 && unit <= 0xdbff
+		if ok {
+			i += 5
+		} else {
+			i++
+		}
+	}
+	return high
+}
+
+// escapedUnit reads \uXXXX.
+func escapedUnit(s []byte) (uint64, bool) {
+	if len(s) < 6 || s[1] != 'u' {
+		return 0, false
+	}
+	unit, err := strconv.ParseUint(string(s[2:6]), 16, 16)
+	return unit, err == nil
 }
 
 // object reads {…} and gives each key to member, which reads the value.
@@ -29,12 +93,8 @@ func (r *jsonReader) object(member func(key string) error) error {
 		return err
 	}
 	if t != json.Delim('{') {
-		return errors.New("an object was expected")
+		return &jsonError{"json-object", ""}
 	}
-	return r.members(member)
-}
-
-func (r *jsonReader) members(member func(key string) error) error {
 	seen := map[string]bool{}
 	for r.d.More() {
 		t, err := r.d.Token()
@@ -43,16 +103,19 @@ func (r *jsonReader) members(member func(key string) error) error {
 		}
 		key, _ := t.(string)
 		if seen[key] {
-			return fmt.Errorf("%q occurs twice", key)
+			return &jsonError{"json-twice", said(key)}
 		}
 		seen[key] = true
 		if err := member(key); err != nil {
 			return err
 		}
 	}
-	_, err := r.d.Token()
+	_, err = r.d.Token()
 	return err
 }
+
+// said is a key as a message may repeat it.
+func said(key string) string { return strconv.QuoteToASCII(clip(key, 20)) }
 
 func (r *jsonReader) member(key string) error {
 	switch key {
@@ -61,26 +124,14 @@ func (r *jsonReader) member(key string) error {
 	}
 	a, ok := parseAddress(key)
 	if !ok || a.String() != key || a.grouped() {
-		r.misshapen(key, "no such box; C, E and G are arrays of objects")
+		r.problems = append(r.problems, newProblem("json-key", 18, Error, "", map[string]string{"value": said(key)}))
 		return r.skip(0)
 	}
 	return r.value(a)
 }
 
-func (r *jsonReader) misshapen(box, reason string) {
-	if !a18(box) {
-		box, reason = "", strconv.QuoteToASCII(clip(box))+": "+reason
-	}
-	r.problems = append(r.problems, NewProblem(18, Error, box, map[string]string{"reason": reason}))
-}
-
-func a18(box string) bool { _, ok := parseAddress(box); return ok }
-
-func clip(s string) string {
-	if len(s) > 20 {
-		return s[:20]
-	}
-	return s
+func (r *jsonReader) misshapen(a address, sentence string) {
+	r.problems = append(r.problems, newProblem(sentence, 18, Error, a.String(), nil))
 }
 
 func (r *jsonReader) rows(group string) error {
@@ -89,12 +140,12 @@ func (r *jsonReader) rows(group string) error {
 		return err
 	}
 	if t != json.Delim('[') {
-		return fmt.Errorf("%s: an array of objects was expected", group)
+		return &jsonError{"json-rows", group}
 	}
 	place := 0
 	for r.d.More() {
 		if place++; place > maxRows {
-			return fmt.Errorf("%s: more than %d rows", group, maxRows)
+			return &jsonError{"json-rows", group}
 		}
 		if err := r.row(group, place); err != nil {
 			return err
@@ -107,34 +158,32 @@ func (r *jsonReader) rows(group string) error {
 // row reads one object. "#" names its row and must come before the boxes, as
 // the encoder writes it; "-" removes it.
 func (r *jsonReader) row(group string, place int) error {
-	row, any := place, false
+	row, begun := place, false
 	return r.object(func(key string) error {
-		switch key {
-		case "#":
+		if key == "#" {
 			n, err := r.number()
-			if err != nil || any || n < 1 || n > maxRows {
-				return fmt.Errorf("%s: # must come first in its row and be 1 to %d", group, maxRows)
+			if err != nil || begun || n < 1 || n > maxRows {
+				return &jsonError{"json-row", group}
 			}
 			row = n
 			return nil
-		case "-":
-			any = true
-			t, err := r.d.Token()
-			if err == nil && t != true {
-				err = fmt.Errorf("%s: \"-\" can only be true", group)
+		}
+		begun = true
+		if key == "-" {
+			if t, err := r.d.Token(); err != nil || t != true {
+				return &jsonError{"json-row", group}
 			}
 			r.f.Set(address{group + "0", row}.String(), remove)
-			return err
+			return nil
 		}
-		any = true
 		a, ok := parseAddress(key)
 		if !ok || a.String() != key || a.group() != group || a.number() == 0 {
-			r.misshapen(key, "not a box of group "+group)
+			r.problems = append(r.problems, newProblem("json-key", 18, Error, "", map[string]string{"value": said(key)}))
 			return r.skip(0)
 		}
 		a.row = row
 		if r.f.boxes[a.String()] != nil {
-			return fmt.Errorf("row %d of %s occurs twice", row, group)
+			return &jsonError{"json-twice", a.String()}
 		}
 		return r.value(a)
 	})
@@ -145,11 +194,11 @@ func (r *jsonReader) number() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, ok := t.(float64)
-	if !ok || n != float64(int(n)) {
-		return 0, errors.New("a row number was expected")
+	n, ok := t.(json.Number)
+	if !ok {
+		return 0, &jsonError{"json-row", ""}
 	}
-	return int(n), nil
+	return strconv.Atoi(n.String())
 }
 
 // value reads a string, or an array of strings for a repeatable box.
@@ -159,13 +208,13 @@ func (r *jsonReader) value(a address) error {
 		return err
 	}
 	if len(r.f.boxes) >= maxBoxes || len(r.problems) >= maxBoxes {
-		return fmt.Errorf("more than %d boxes", maxBoxes)
+		return &jsonError{"json-boxes", strconv.Itoa(maxBoxes)}
 	}
 	b, known := a.box()
 	switch v := t.(type) {
 	case string:
 		if known && b.Many && v != remove {
-			r.misshapen(a.String(), "an array of strings was expected")
+			r.misshapen(a, "json-array")
 			return nil
 		}
 		r.f.Set(a.String(), v)
@@ -174,10 +223,10 @@ func (r *jsonReader) value(a address) error {
 		if v == '[' && (b.Many || !known) {
 			return r.list(a)
 		}
-		r.misshapen(a.String(), "a string was expected")
+		r.misshapen(a, "json-string")
 		return r.skip(1)
 	}
-	r.misshapen(a.String(), "a string in quotation marks was expected")
+	r.misshapen(a, "json-string")
 	return nil
 }
 
@@ -190,7 +239,7 @@ func (r *jsonReader) list(a address) error {
 		}
 		s, ok := t.(string)
 		if !ok {
-			return fmt.Errorf("%s: only strings can stand in its array", a)
+			return &jsonError{"json-strings", a.String()}
 		}
 		values = append(values, s)
 	}
@@ -209,7 +258,7 @@ func (r *jsonReader) skip(depth int) error {
 		switch t {
 		case json.Delim('{'), json.Delim('['):
 			if depth++; depth > 8 {
-				return errors.New("nested too deeply")
+				return &jsonError{"json-deep", ""}
 			}
 		case json.Delim('}'), json.Delim(']'):
 			depth--

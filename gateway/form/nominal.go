@@ -36,29 +36,25 @@ func Nominal(f *Form, addr string, p *Profile) bool {
 	beside := func(code string) string {
 		return strings.ToUpper(strings.TrimSpace(f.Get(address{code, a.row}.String())))
 	}
-	switch a.code {
-	case "E3", "E4", "E8":
-		return nominalCraft(a.code, beside("E2"))
-	case "F7":
+	switch b.Nominal {
+	case "craft":
+		return !slices.Contains(impersonal, beside("E2"))
+	case "postal":
 		return slices.ContainsFunc(f.All(addr), postal)
-	case "G8", "G9", "G14":
+	case "linked":
 		return linked(f, a.row)
-	case "G12":
+	case "trader":
 		return beside("G2") != "B"
-	case "A22":
+	case "attachment":
 		return slices.ContainsFunc(f.All(addr), nominalAttachment)
 	}
 	return b.Flag == "N"
 }
 
-// nominalCraft: ships and containers don't name a person; road vehicles, small
-// craft and what we can't tell do.
-func nominalCraft(code, kind string) bool {
-	if code != "E3" {
-		return false
-	}
-	return !slices.Contains([]string{"IMO", "MMSI", "CALL", "ENI", "NAME", "FLIGHT", "UIC"}, kind)
-}
+// impersonal are the kinds of identifiers that don't lead to a person: those of
+// ships, flights and wagons. A road vehicle's or a small aircraft's does, and so
+// may one of a kind that we can't tell.
+var impersonal = []string{"IMO", "MMSI", "CALL", "ENI", "NAME", "FLIGHT", "UIC"}
 
 // linked reports whether row's person can be told from others.
 func linked(f *Form, row int) bool {
@@ -76,13 +72,6 @@ func postal(doc string) bool {
 	kind, _, _ := strings.Cut(strings.ToUpper(doc), ":")
 	kind = strings.TrimSpace(kind)
 	return kind == "S10" || kind == "CN22" || kind == "CN23" || kind == "CN22/23" || S10(strings.TrimSpace(doc)) == nil
-}
-
-// nominalAttachment: name;bytes;sha256;N? An entry without the mark is declared
-// free of nominal data; one that can't be read isn't declared at all.
-func nominalAttachment(entry string) bool {
-	parts := strings.Split(entry, ";")
-	return len(parts) < 3 || (len(parts) > 3 && strings.EqualFold(strings.TrimSpace(parts[3]), "N"))
 }
 
 // Sensitive reports whether a box must stay out of logs, metrics and

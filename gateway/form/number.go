@@ -3,7 +3,6 @@ package form
 import (
 	"regexp"
 	"strings"
-	"time"
 )
 
 var (
@@ -16,7 +15,7 @@ var (
 // point or comma. unclear: "1.234" and "1,234" have two readings, of which
 // number is the decimal one. No number: "".
 func readNumber(v string) (number string, unclear bool) {
-	v = strings.NewReplacer("’", "'", "+", "").Replace(v)
+	v = strings.TrimPrefix(v, "+")
 	switch {
 	case lone.MatchString(v):
 		return trimZeros(strings.ReplaceAll(v, ",", ".")), true
@@ -76,59 +75,9 @@ func bothReadings(v string) (string, string) {
 	return n, strings.NewReplacer(".", "", ",", "").Replace(v)
 }
 
-var (
-	yearFirst = regexp.MustCompile(`^([0-9]{4})[-/. ]?([0-9]{1,2})[-/. ]?([0-9]{1,2})\.?$`)
-	yearLast  = regexp.MustCompile(`^([0-9]{1,2})[-/. ]\s?([0-9]{1,2})[-/. ]\s?([0-9]{4})\.?$`)
-)
-
-// readDate gives an ISO date; two-digit years and 03/04/2012 have no certain
-// reading.
-func readDate(v string) (string, bool) {
-	if m := yearFirst.FindStringSubmatch(v); m != nil {
-		return isoDate(m[1], m[2], m[3])
-	}
-	m := yearLast.FindStringSubmatch(v)
-	if m == nil {
-		return "", false
-	}
-	first, second := pad(m[1]), pad(m[2])
-	switch {
-	case first == second || first > "12":
-		return isoDate(m[3], second, first)
-	case second > "12":
-		return isoDate(m[3], first, second)
-	}
-	return "", false
-}
-
-func pad(s string) string {
-	if len(s) == 1 {
-		return "0" + s
-	}
-	return s
-}
-
-func isoDate(year, month, day string) (string, bool) {
-	t, err := time.Parse(time.DateOnly, year+"-"+pad(month)+"-"+pad(day))
-	return t.Format(time.DateOnly), err == nil
-}
-
-// timeLayouts all carry an offset: a time without one isn't a moment.
-var timeLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04Z07:00", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04Z07:00", "2006-01-02 15:04:05 Z07:00", "2006-01-02 15:04 Z07:00", "2006-01-02T15:04:05-0700", "2006-01-02 15:04 -0700"}
-
-// readTime gives a moment in UTC as RFC 3339.
-func readTime(v string) (string, bool) {
-	v = strings.ToUpper(v)
-	if before, ok := strings.CutSuffix(v, " UTC"); ok {
-		v = before + "Z"
-	}
-	for _, layout := range timeLayouts {
-		if t, err := time.Parse(layout, v); err == nil {
-			if y := t.UTC().Year(); y < 1 || y > 9999 {
-				return "", false
-			}
-			return t.UTC().Format(time.RFC3339), true
-		}
-	}
-	return "", false
+// readDecimal reads C4, C7, K1 and the like. A number with two readings stays as
+// it was written.
+func readDecimal(_ BoxInfo, v string) (string, bool) {
+	n, unclear := readNumber(plain(v))
+	return n, n != "" && !unclear
 }

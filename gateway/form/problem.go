@@ -1,17 +1,12 @@
 package form
 
 import (
-	_ "embed"
+	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-
-	"go.yaml.in/yaml/v3"
 )
-
-//go:embed messages.yaml
-var messagesYAML []byte
 
 // Severity says whether a problem stops the form.
 type Severity string
@@ -30,7 +25,7 @@ type Problem struct {
 	Severity Severity          `json:"severity"`
 	Box      string            `json:"box,omitempty"` // address, "" for the form as a whole
 	Message  string            `json:"message"`
-	Key      string            `json:"key,omitempty"`  // of the sentence in messages.yaml
+	Key      string            `json:"key,omitempty"`  // of the sentence in lang/*.yaml
 	Args     map[string]string `json:"args,omitempty"` // what fills the sentence's {names}
 }
 
@@ -48,17 +43,76 @@ func newProblem(key string, code int, severity Severity, box string, args map[st
 
 // In gives the message in a language, else in English.
 func (p Problem) In(lang string) string {
-	sentence := inLanguage(messages()[p.Key], lang, p.Message)
-	pairs := []string{"{box}", p.Box, "{name}", Label(p.Box, lang)}
-	for _, name := range []string{"value", "reason", "limit", "first", "second", "type", "example", "list"} {
-		value := p.Args[name]
-		if name == "type" && value != "" {
-			value = TypeName(value, lang)
-		}
-		pairs = append(pairs, "{"+name+"}", value)
+	said := sentence(p.Key, lang)
+	if said == "" {
+		said = p.Message
 	}
-	said := strings.NewReplacer(pairs...).Replace(sentence)
+	args := maps.Clone(p.Args)
+	if args == nil {
+		args = map[string]string{}
+	}
+	if t := args["type"]; t != "" {
+		args["type"] = TypeName(t, lang)
+	}
+	args["box"] = p.Box
+	args["name"] = Label(p.Box, lang)
+	for _, own := range []string{"name.en", "name." + baseLanguage(lang)} {
+		if args[own] != "" {
+			args["name"] = args[own]
+		}
+	}
+	said = fill(said, args)
 	return strings.TrimSpace(strings.ReplaceAll(strings.ReplaceAll(said, ":  ", ": "), ": .", "."))
+}
+
+// sentence is a message of lang/*.yaml in a language, else in English, else "".
+func sentence(key, lang string) string {
+	english := ""
+	for _, w := range theWords() {
+		if w.lang == baseLanguage(lang) && w.Messages[key] != "" {
+			return w.Messages[key]
+		}
+		if w.lang == "en" {
+			english = w.Messages[key]
+		}
+	}
+	return english
+}
+
+var placeholder = regexp.MustCompile(`\{[a-z]+\}`)
+
+// fill puts arguments where a sentence names them.
+func fill(sentence string, args map[string]string) string {
+	return placeholder.ReplaceAllStringFunc(sentence, func(name string) string { return args[strings.Trim(name, "{}")] })
+}
+
+// NoForm says that a text holds no box at all.
+func NoForm() Problem { return newProblem("no-box", 18, Error, "", nil) }
+
+// GuessedCharset warns that ToUTF8 had to guess.
+func GuessedCharset(charset string) Problem {
+	return newProblem("charset", 14, Warning, "", map[string]string{"value": charset})
+}
+
+// CheckValueProblem warns of a form that Changed.
+func CheckValueProblem() Problem { return newProblem("changed", 14, Warning, "A24", nil) }
+
+// Say is the message as people read it, words first and codes last: "Quantity
+// (box C4) is empty. … (error 13 C4)".
+func (p Problem) Say(lang string) string {
+	code := sentence("severity-"+string(p.Severity), lang) + " " + strconv.Itoa(p.Code)
+	if p.Box != "" {
+		code += " " + p.Box
+	}
+	return p.In(lang) + " (" + code + ")"
+}
+
+// Verdict says in a language whether a form with these problems is valid.
+func Verdict(problems []Problem, lang string) string {
+	if HasErrors(problems) {
+		return sentence("form-invalid", lang)
+	}
+	return sentence("form-valid", lang)
 }
 
 // HasErrors reports whether any of the problems stops the form.
@@ -69,14 +123,5 @@ func HasErrors(problems []Problem) bool {
 // NAKText gives the words for a NAK code in a language, "" for a code that
 // doesn't exist.
 func NAKText(code int, lang string) string {
-	p := Problem{Key: "nak-" + strconv.Itoa(code)}
-	return p.In(lang)
+	return Problem{Key: "nak-" + strconv.Itoa(code)}.In(lang)
 }
-
-var messages = sync.OnceValue(func() map[string]map[string]string {
-	var m map[string]map[string]string
-	if err := yaml.Unmarshal(messagesYAML, &m); err != nil {
-		panic("messages.yaml: " + err.Error())
-	}
-	return m
-})

@@ -1,9 +1,12 @@
 package form
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Profile is an operation's own choice of the form. It can't change what a box
-// code means.
+// code means. Nil is the form as it is.
 type Profile struct {
 	Use      []string                     `yaml:"use"`      // form types in use; empty for all
 	Require  map[string][]string          `yaml:"require"`  // optional boxes made mandatory, by form type
@@ -32,6 +35,10 @@ type Context struct {
 // alwaysInUse are the form types that no profile can leave out.
 var alwaysInUse = []string{"ACK", "NAK", "MSG", "TST", "TSR", "COR", "CAN", "KEY", "REG", "OPN", "SHF", "NWS"}
 
+func (p *Profile) uses(typ string) bool {
+	return p == nil || len(p.Use) == 0 || slices.Contains(p.Use, typ) || slices.Contains(alwaysInUse, typ)
+}
+
 func (p *Profile) extra(code string) (ExtraBox, bool) {
 	if p != nil {
 		for _, b := range p.Extra {
@@ -41,4 +48,48 @@ func (p *Profile) extra(code string) (ExtraBox, bool) {
 		}
 	}
 	return ExtraBox{}, false
+}
+
+func (p *Profile) required(typ string) []string {
+	if p == nil {
+		return nil
+	}
+	return p.Require[typ]
+}
+
+func (p *Profile) restricts(code string) []string {
+	if p == nil {
+		return nil
+	}
+	return p.Restrict[code]
+}
+
+// labels are the operation's own names of a box, by language.
+func (p *Profile) labels(code string) map[string]string {
+	if p == nil {
+		return nil
+	}
+	if x, ok := p.extra(code); ok {
+		return x.Labels
+	}
+	own := map[string]string{}
+	for lang, labels := range p.Labels {
+		if label := labels[code]; label != "" {
+			own[lang] = label
+		}
+	}
+	return own
+}
+
+// label is the name of a box in a language: the operation's own, else the
+// catalogue's, else the code itself.
+func (p *Profile) label(code, lang string) string {
+	own := p.labels(code)
+	if s := own[baseLanguage(lang)]; s != "" {
+		return s
+	}
+	if _, ok := p.extra(code); ok {
+		return inLanguage(own, lang, code)
+	}
+	return Label(code, lang)
 }

@@ -1,13 +1,9 @@
 package form
 
 import (
-	"regexp"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // HasForm reports whether a text has at least one box.
@@ -15,134 +11,148 @@ func HasForm(text string) bool {
 	if len(text) > MaxSize {
 		text = text[:MaxSize]
 	}
-	for _, p := range joinLines(foldText(strings.ToValidUTF8(text, "�"))) {
-		if len(findBoxes(p.text.String())) > 0 {
-			return true
-		}
-	}
-	return false
+	return len(join(text).boxes(maxBoxes)) > 0
 }
 
 // ParseText reads a form from a mail's text, already decoded to UTF-8 and at
 // most MaxSize bytes. It follows the nine reader rules: of several forms it
-// takes the one outside quoted text first. It gives nil without problems where
-// there is no box at all.
+// takes the one outside quoted text first, and names others that stand beside
+// it. It gives nil without problems where there is no box at all.
 func ParseText(text string) (*Form, []Problem) {
 	if len(text) > MaxSize {
 		return nil, []Problem{NewProblem(68, Error, "", map[string]string{"limit": "1 MB"})}
 	}
-	pieces := joinLines(foldText(strings.ToValidUTF8(text, "�")))
-	depths := make([]int, 0, len(pieces))
-	for d := range pieces {
-		depths = append(depths, d)
-	}
-	sort.Ints(depths)
-	var best *reader
-	for _, d := range depths {
-		for _, part := range splitForms(pieces[d].text.String()) {
-			r := readBoxes(part)
-			if !r.any {
-				continue
-			}
-			if len(r.f.boxes) > 0 {
-				return r.finish()
-			}
-			if best == nil {
-				best = r
-			}
-		}
-	}
-	if best == nil {
+	s := join(text)
+	boxes := s.boxes(4 * maxBoxes)
+	if len(boxes) == 0 {
 		return nil, nil
 	}
-	return best.finish()
-}
-
-var marker = regexp.MustCompile(`(?i)JCOFORM\s*/\s*1\s*(?:BEGIN|END)`)
-
-// splitForms cuts a text at the BEGIN and END marks. Where there are none it is
-// one form. A mark inside closed brackets is somebody's text.
-func splitForms(text string) []string {
-	var out []string
-	from := 0
-	for _, m := range marker.FindAllStringIndex(text, -1) {
-		if staysOpen(text[from:m[0]], false) && closes(text[m[1]:]) {
-			continue
-		}
-		out = append(out, text[from:m[0]])
-		from = m[1]
+	var read []*reader
+	for _, c := range s.candidates(boxes) {
+		read = append(read, readBoxes(c))
 	}
-	return append(out, text[from:])
+	slices.SortStableFunc(read, func(a, b *reader) int { return a.depth - b.depth })
+	r := choose(read)
+	return r.finish(others(read, r))
 }
 
-// closes reports whether the next bracket closes.
-func closes(text string) bool {
-	i := strings.IndexAny(text, "[]")
-	return i >= 0 && text[i] == ']'
-}
-
-// opening is one code with its bracket: text[start:after] is "C4: [".
-type opening struct {
-	start, after int
-	addr         address
-	known        bool // a code that parses
-}
-
-// findBoxes lists the openings in order. A code glued to a word isn't one.
-func findBoxes(text string) []opening {
-	var out []opening
-	for _, m := range boxPattern.FindAllStringSubmatchIndex(text, -1) {
-		if before, _ := utf8.DecodeLastRuneInString(text[:m[2]]); unicode.IsLetter(before) || unicode.IsDigit(before) || before == '.' {
-			continue
-		}
-		row := ""
-		if m[4] >= 0 {
-			row = text[m[4]:m[5]]
-		}
-		a, ok := parseAddress(codeOf(text[m[2]:m[3]]) + row)
-		out = append(out, opening{m[2], m[1], a, ok})
+// ParseReply reads a form from a mail whose history was cut off, reply, and as
+// it came, full. The whole counts, since what looks like history may be the form
+// itself; where it can't be read for certain, the reply is enough if it can.
+func ParseReply(full, reply string) (*Form, []Problem) {
+	f, problems := ParseText(full)
+	if f != nil && !HasErrors(problems) {
+		return f, problems
 	}
-	return out
+	if g, fewer := ParseText(reply); g != nil && g.Get("A1") != "" && !HasErrors(fewer) {
+		return g, fewer
+	}
+	return f, problems
+}
+
+// choose takes the first form that says something, before one that is but a
+// blank to fill in. A form that another at its depth answers is the request that
+// was quoted without marks.
+func choose(read []*reader) *reader {
+	best := read[0]
+	for _, says := range []func(*reader) bool{(*reader).isFilled, func(r *reader) bool { return len(r.f.boxes) > 0 }} {
+		if i := slices.IndexFunc(read, says); i >= 0 {
+			best = read[i]
+			break
+		}
+	}
+	for _, r := range read {
+		if r.depth == best.depth && r.isFilled() && r.answers(best) {
+			return r
+		}
+	}
+	return best
+}
+
+// isFilled: more than its type and version, which a blank form has too.
+func (r *reader) isFilled() bool {
+	n := len(r.f.boxes)
+	for _, header := range []string{"A1", "A2", "A3"} {
+		if r.f.Get(header) != "" {
+			n--
+		}
+	}
+	return n > 0
+}
+
+// answers reports whether A5 names another form's A4.
+func (r *reader) answers(other *reader) bool {
+	a4 := normalBox(other.f, "A4")
+	return len(a4) > 0 && r != other && slices.Contains(normalBox(r.f, "A5"), a4[0])
+}
+
+// normalBox gives the values of one box in normal form.
+func normalBox(f *Form, addr string) []string {
+	a, _ := parseAddress(addr)
+	return normalValues(a, f.boxes[addr])
+}
+
+// others names what else stands in the mail and wasn't read: forms beside the
+// chosen one, boxes outside its marks. The same form twice, a blank one, the
+// request that it answers and what is quoted deeper are no news.
+func others(read []*reader, chosen *reader) (problems []Problem) {
+	mine := chosen.f.Normal()
+	for _, r := range read {
+		f := r.f.Normal()
+		more := slices.DeleteFunc(f.Addresses(), func(a string) bool { return slices.Equal(f.All(a), mine.All(a)) })
+		blankForm := !r.isFilled() && mine.Get("A1") != ""
+		switch {
+		case r == chosen || len(more) == 0 || chosen.answers(r):
+		case f.Get("A1") != "" && mine.Get("A1") == "":
+			problems = append(problems, newProblem("in-parts", 18, Error, "A1", nil))
+		case r.depth > chosen.depth || blankForm && f.Get("A1") != "":
+		case f.Get("A1") != "":
+			problems = append(problems, newProblem("several-forms", 18, Error, "", map[string]string{"value": f.Get("A4")}))
+		default:
+			problems = append(problems, newProblem("beside-form", 18, Warning, "", map[string]string{"list": strings.Join(more, " ")}))
+		}
+	}
+	return problems
 }
 
 // reader collects the boxes of one form.
 type reader struct {
 	f        *Form
-	any      bool
+	depth    int
 	clash    map[string]bool
-	raw      map[string]string // what stood in the brackets
 	lost     map[string]bool
+	outside  map[string]string // text that stands where no bracket is, by box
+	marks    marks
 	problems []Problem
 }
 
-func readBoxes(text string) *reader {
-	r := &reader{f: &Form{boxes: map[string][]string{}}, clash: map[string]bool{}, raw: map[string]string{}, lost: map[string]bool{}}
-	found := findBoxes(text)
-	r.any = len(found) > 0
-	for i, o := range found {
-		limit, next := len(text), (*opening)(nil)
-		if i+1 < len(found) {
-			next = &found[i+1]
-			limit = next.start
-		}
-		if !o.known {
-			continue
-		}
-		inside, outside, closed := strings.Cut(text[o.after:limit], "]")
-		if !closed || strings.Contains(inside, "[") {
-			r.lose(o.addr)
+func readBoxes(c candidate) *reader {
+	r := &reader{f: &Form{boxes: map[string][]string{}}, depth: c.depth, clash: map[string]bool{}, lost: map[string]bool{}, outside: map[string]string{}, marks: marks{lines: map[string]int{}, joined: map[string]int{}}}
+	if !r.bare(c.head, c.boxes[0]) {
+		r.nameless(c.boxes[0], links.ReplaceAllString(c.head, ""))
+	}
+	for i, b := range c.boxes {
+		if !b.known {
 			continue
 		}
 		if len(r.f.boxes) >= maxBoxes {
 			r.problems = append(r.problems, NewProblem(68, Error, "", map[string]string{"limit": strconv.Itoa(maxBoxes)}))
 			break
 		}
-		r.box(o.addr, inside)
-		if blank(inside) && !r.lost[o.addr.String()] && strayText(outside, next) {
-			r.lost[o.addr.String()] = true
-			r.problem("outside", 14, Warning, o.addr, nil)
+		if !b.closed {
+			r.lose(b.addr)
+			continue
+		}
+		r.box(b.addr, b.inside)
+		r.marks.note(b)
+		switch {
+		case i+1 < len(c.boxes) && c.boxes[i+1].at == b.next:
+			r.between(b, c.boxes[i+1])
+		case i+1 == len(c.boxes):
+			r.behind(b, c.ended)
 		}
 	}
+	r.strayed()
 	return r
 }
 
@@ -150,35 +160,34 @@ func (r *reader) problem(key string, code int, s Severity, a address, args map[s
 	r.problems = append(r.problems, newProblem(key, code, s, a.String(), args))
 }
 
-// lose names a box whose bracket is unclosed, once.
+// lose names a box whose value can't be told for certain, once, and drops it.
 func (r *reader) lose(a address) {
-	if key := a.String(); !r.lost[key] && len(r.lost) < maxBoxes {
-		r.lost[key] = true
-		r.problem("unclosed", 18, Error, a, nil)
+	key := a.String()
+	if r.lost[key] || len(r.lost) >= maxBoxes {
+		return
 	}
+	r.lost[key] = true
+	delete(r.f.boxes, key)
+	r.problem("unclosed", 18, Error, a, nil)
 }
 
 // box takes a value over. The same box with another value is nobody's choice.
 func (r *reader) box(a address, inside string) {
 	key := a.String()
-	if raw, seen := r.raw[key]; r.clash[key] || seen && raw == inside {
+	v := unescape(tidy(strings.ReplaceAll(inside, "\n", " ")))
+	if r.clash[key] || r.lost[key] || blank(v) || v == withheld {
 		return
 	}
-	r.raw[key] = inside
-	v := tidy(inside)
-	if blank(v) || v == withheld {
-		return
+	b, _ := a.box()
+	if b.Type == "locode" && shownPlace.MatchString(v) {
+		v = v[:2] + v[3:] // as textValue shows it
 	}
-	values := normalValues(a, []string{v})
-	if len(values) == 0 {
-		return
-	}
-	if b, known := a.box(); !known || !b.Many {
-		values = []string{v}
-	}
+	values := slices.DeleteFunc(apart(b, v), blank)
+	read := normalValues(a, values)
 	had, twice := r.f.boxes[key]
 	switch {
-	case twice && !slices.Equal(normalValues(a, had), normalValues(a, values)):
+	case len(read) == 0 || twice && slices.Equal(normalValues(a, had), read):
+	case twice:
 		r.clash[key] = true
 		delete(r.f.boxes, key)
 		r.problem("twice", 14, Error, a, nil)
@@ -187,26 +196,14 @@ func (r *reader) box(a address, inside string) {
 	}
 }
 
-// strayText reports whether somebody wrote behind an empty box instead of into
-// it. What stands there is the next box's label too: a label we know is taken
-// off, of another only digits tell. Behind the last box stands what the mail
-// goes on with, so only digits at once count.
-func strayText(outside string, next *opening) bool {
-	outside = strings.TrimSpace(outside)
-	if next == nil {
-		return leadingDigits.MatchString(outside)
-	}
-	for _, lang := range Languages() {
-		if rest, ok := strings.CutSuffix(outside, labelText(Label(next.addr.code, lang))); ok {
-			return strings.ContainsFunc(rest, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
-		}
-	}
-	return strings.ContainsFunc(outside, unicode.IsDigit)
-}
-
-var leadingDigits = regexp.MustCompile(`^[^\pL]{0,3}[0-9]`)
-
-func (r *reader) finish() (*Form, []Problem) {
+func (r *reader) finish(more []Problem) (*Form, []Problem) {
 	r.f.remember()
-	return r.f, r.problems
+	switch {
+	case r.f.Changed():
+		r.mend()
+	case r.f.Get("A24") == "":
+		r.f = r.f.mapped(unlinked)
+		r.doubt()
+	}
+	return r.f, append(r.problems, more...)
 }

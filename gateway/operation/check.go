@@ -117,9 +117,24 @@ var (
 	extraPattern = regexp.MustCompile(`^X[1-9][0-9]?$`)
 )
 
-// forms checks the shapes of the form profile; which forms and boxes there are
-// is the form's own affair.
+// forms checks the form profile: the shapes of its entries and, where they are
+// right, whether there are such forms, boxes and codes.
 func (c *checker) forms() {
+	before := len(c.out)
+	c.formShapes()
+	if len(c.out) > before {
+		return
+	}
+	for _, fault := range c.o.Forms.Profile().Faults() {
+		at := path{"forms"}
+		for _, key := range fault.At {
+			at = at.in(key)
+		}
+		c.fail(at, "forms.%s: %s", strings.Join(fault.At, "."), fault.Message)
+	}
+}
+
+func (c *checker) formShapes() {
 	f := c.o.Forms
 	for i, form := range f.Use {
 		c.shape(path{"forms", "use", i}, "forms.use", form, formPattern, "form type; use three capital letters, such as SEZ")

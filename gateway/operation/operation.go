@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"liaison/gateway/form"
 )
 
 // Code is an operation's neutral code, "OP-7K3": the only name that may stand
@@ -95,6 +97,15 @@ type Forms struct {
 	Restrict map[string][]string          `yaml:"restrict"`
 	Boxes    []Box                        `yaml:"boxes"`
 	Labels   map[string]map[string]string `yaml:"labels"`
+}
+
+// Profile is the form profile as the form knows it.
+func (f Forms) Profile() *form.Profile {
+	p := &form.Profile{Use: f.Use, Require: f.Require, Restrict: f.Restrict, Labels: f.Labels}
+	for _, b := range f.Boxes {
+		p.Extra = append(p.Extra, form.ExtraBox{Code: b.Code, Labels: b.Labels, Nominal: b.Nominal, Sensitive: b.Sensitive})
+	}
+	return p
 }
 
 // Box is a national extension box, "X1" and up.

@@ -126,6 +126,7 @@ func TestBadOperationNamesKeyAndLine(t *testing.T) {
 		"long, justified":  {from("to: 2027-02-15", "to: 2027-03-15") + "justified: [{warning: evaluation-length, reason: two seasons}]\n", []string{"6 (justified: two seasons)"}},
 		"form type":        {head + lv + "forms:\n  use: [SEZ, sez]\n  require: {SEZU: [E1]}\n", []string{`23 forms.use: "sez"`, `24 forms.require: "SEZU"`}},
 		"box":              {head + lv + "forms:\n  require:\n    SEZ: [E1, E]\n  restrict: {c1: [TOBA]}\n  boxes:\n    - code: Y1\n    - {code: X1, labels: {EN: x}}\n    - {code: X1}\n", []string{`24 forms.require.SEZ: "E"`, `25 forms.restrict: "c1"`, `27 forms.boxes: "Y1"`, `28 labels: "EN"`, "29 X1 is there twice"}},
+		"form profile":     {head + lv + "forms:\n  use: [SEZ, XYZ]\n  require: {SEZ: [Z9]}\n  restrict: {C1: [TOBACCO]}\n", []string{"23 there is no form type XYZ", "24 SEZ: there is no box Z9", "25 box C1: there is no code TOBACCO"}},
 		"labels":           {head + lv + "forms: {labels: {lv: {E-1: x}}}\n", []string{`22 forms.labels.lv: "E-1"`}},
 		"participant code": {from("code: LV", "code: lv"), []string{"2 warning", "10 the code must be"}},
 		"group":            {from("code: LV", "code: ALL"), []string{"2 warning", "10 means a group"}},

@@ -12,6 +12,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -21,16 +22,21 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// cluster is a temporary PostgreSQL of this test process. Its shell waits on
-// stdin: when the process ends, however it ends, the pipe closes, the shell
-// stops the server and removes its folder.
-type cluster struct {
-	base  string // a DSN without a database
-	stdin io.Closer
+// Cluster is a temporary PostgreSQL of this test process, on a socket in its own
+// folder. Its shell waits on stdin: when the process ends, however it ends, the
+// pipe closes and the shell stops the server.
+type Cluster struct {
+	dir, program string
+	user         *syscall.SysProcAttr // who runs it: never root
+	args         string
+	forget       string // the folder, where it goes with the server
+	shell        *exec.Cmd
+	stdin        io.Closer
+	log          bytes.Buffer
 }
 
 var (
-	started   = sync.OnceValues(startCluster)
+	started   = sync.OnceValues(func() (*Cluster, error) { return startCluster(&Cluster{args: "-c fsync=off"}) })
 	databases atomic.Int64
 )
 
@@ -52,7 +58,7 @@ func Postgres(t testing.TB) (dsn string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		base = c.base
+		base = c.DSN("postgres")
 	}
 	name := fmt.Sprintf("liaison_test_%d_%d", os.Getpid(), databases.Add(1))
 	if err := onServer(base, "CREATE DATABASE "+name); err != nil {
@@ -94,60 +100,109 @@ func program(name string) (string, error) {
 	return found[len(found)-1], nil
 }
 
-// startCluster makes and starts a server that listens on a socket in its own
-// folder alone. PostgreSQL refuses to run as root, so root lends it another user.
-func startCluster() (*cluster, error) {
+// NewCluster starts a server of the test's own, which survives crashes as a
+// production server does; without PostgreSQL the test is skipped, and fails with
+// CI set.
+func NewCluster(t testing.TB) *Cluster {
+	t.Helper()
+	c, err := startCluster(&Cluster{})
+	if errors.Is(err, errNoPostgres) && os.Getenv("CI") == "" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = c.stdin.Close() // ends the shell
+		_ = c.shell.Wait()  // however it ended
+		os.RemoveAll(c.dir)
+	})
+	return c
+}
+
+// DSN names a database of the cluster.
+func (c *Cluster) DSN(database string) string {
+	return "postgres:///" + database + "?user=postgres&host=" + url.QueryEscape(c.dir)
+}
+
+// Exec runs a statement, such as CREATE DATABASE.
+func (c *Cluster) Exec(statement string) error { return onServer(c.DSN("postgres"), statement) }
+
+// Crash kills the server as a power cut would; Start starts it again.
+func (c *Cluster) Crash() error {
+	pid, err := c.pid()
+	if err != nil {
+		return err
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		return fmt.Errorf("kill postgres: %w", err)
+	}
+	_ = c.stdin.Close()
+	_ = c.shell.Wait() // it was killed
+	return nil
+}
+
+func (c *Cluster) pid() (int, error) {
+	data, err := os.ReadFile(filepath.Join(c.dir, "data", "postmaster.pid"))
+	if err != nil {
+		return 0, err
+	}
+	line, _, _ := strings.Cut(string(data), "\n")
+	return strconv.Atoi(line)
+}
+
+// startCluster makes and starts a server. PostgreSQL refuses to run as root, so
+// root lends it another user.
+func startCluster(c *Cluster) (*Cluster, error) {
 	initdb, err := program("initdb")
 	if err != nil {
 		return nil, err
 	}
-	server, err := program("postgres")
-	if err != nil {
+	if c.program, err = program("postgres"); err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "liaison-pg")
-	if err != nil {
+	if c.dir, err = os.MkdirTemp("", "liaison-pg"); err != nil {
 		return nil, err
 	}
-	cred, err := lend(dir)
-	if err != nil {
+	if c.user, err = lend(c.dir); err != nil {
 		return nil, err
 	}
-	data := filepath.Join(dir, "data")
-	init := exec.Command(initdb, "-D", data, "-U", "postgres", "-A", "trust", "-N", "--locale=C", "-E", "UTF8")
-	init.Dir, init.SysProcAttr = dir, cred
+	if c.args != "" { // the shared one: nobody else clears up
+		c.forget = c.dir
+	}
+	init := exec.Command(initdb, "-D", filepath.Join(c.dir, "data"), "-U", "postgres", "-A", "trust", "-N", "--locale=C", "-E", "UTF8")
+	init.Dir, init.SysProcAttr = c.dir, c.user
 	if out, err := init.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
 	}
-	// Its own process group: an interrupt at the terminal reaches the shell through the pipe alone.
-	run := exec.Command("sh", "-c", `"$1" -D "$2" -k "$3" -c listen_addresses= -c fsync=off -c max_connections=200 -c log_min_messages=fatal & p=$!; read x; kill -INT $p; wait $p; rm -rf "$3"`,
-		"sh", server, data, dir)
-	run.Dir, run.SysProcAttr = dir, &syscall.SysProcAttr{Setpgid: true, Credential: cred.Credential}
-	var log bytes.Buffer
-	run.Stderr = &log
-	stdin, err := run.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := run.Start(); err != nil {
-		return nil, fmt.Errorf("start postgres: %w", err)
-	}
-	c := &cluster{base: "postgres:///postgres?user=postgres&host=" + url.QueryEscape(dir), stdin: stdin}
-	return c, c.await(&log)
+	return c, c.Start()
 }
 
-func (c *cluster) await(log *bytes.Buffer) error {
+// Start starts the server and waits until it answers.
+func (c *Cluster) Start() error {
+	// Its own process group: an interrupt at the terminal reaches the shell through the pipe alone.
+	c.shell = exec.Command("sh", "-c", `"$1" -D "$2/data" -k "$2" -c listen_addresses= -c max_connections=200 -c log_min_messages=fatal $3 & p=$!; read x; kill -INT $p; wait $p; [ -z "$4" ] || rm -rf "$4"`,
+		"sh", c.program, c.dir, c.args, c.forget)
+	c.shell.Dir, c.shell.SysProcAttr = c.dir, &syscall.SysProcAttr{Setpgid: true, Credential: c.user.Credential}
+	c.shell.Stderr = &c.log
+	var err error
+	if c.stdin, err = c.shell.StdinPipe(); err != nil {
+		return err
+	}
+	if err := c.shell.Start(); err != nil {
+		return fmt.Errorf("start postgres: %w", err)
+	}
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	var err error
 	for range 400 {
-		if err = onServer(c.base, "SELECT 1"); err == nil {
+		if err = c.Exec("SELECT 1"); err == nil {
 			return nil
 		}
 		<-tick.C
 	}
 	_ = c.stdin.Close()
-	return fmt.Errorf("postgres doesn't answer: %w\n%s", err, log.String())
+	_ = c.shell.Wait() // it never answered
+	return fmt.Errorf("postgres doesn't answer: %w\n%s", err, c.log.String())
 }
 
 // lend gives the folder to a user that isn't root.

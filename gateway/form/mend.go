@@ -1,0 +1,80 @@
+package form
+
+import (
+	"regexp"
+	"strings"
+)
+
+// What mail programs do to a value on the way, undone. Each is tried on every
+// value of a form whose A24 doesn't hold; what makes it hold was the sender's
+// form. Nothing is mended without that proof.
+var (
+	straight = strings.NewReplacer("‘", "'", "’", "'", "‚", "'", "‛", "'", "“", `"`, "”", `"`, "„", `"`, "‟", `"`, "«", `"`, "»", `"`)
+	hyphens  = strings.NewReplacer("‐", "-", "‑", "-", "–", "-", "—", "-")
+	dashes   = strings.NewReplacer("–", "--", "—", "--")
+	dots     = strings.NewReplacer("…", "...")
+
+	joinedQuote  = regexp.MustCompile(`(^| )(?:> ?)+`)
+	joinedBar    = regexp.MustCompile(`(^| )(?:\| ?)+`)
+	joinedBullet = regexp.MustCompile(`(^| )[-*•·] `)
+	joinedNumber = regexp.MustCompile(`(^| )[0-9]{1,3}[.)] `)
+	escaped      = regexp.MustCompile(`\\$`)
+	mailLink     = regexp.MustCompile(`\s?<(?:mailto|https?):[^<>\s]*>`)
+)
+
+// spelling and structure are the two families of such changes; one of each may
+// have happened.
+var spelling = []func(string) string{
+	func(s string) string { return s },
+	straight.Replace,
+	func(s string) string { return hyphens.Replace(straight.Replace(s)) },
+	func(s string) string { return dots.Replace(straight.Replace(s)) },
+	func(s string) string { return dots.Replace(hyphens.Replace(straight.Replace(s))) },
+	func(s string) string { return dots.Replace(dashes.Replace(straight.Replace(s))) },
+}
+
+var structure = []func(string) string{
+	func(s string) string { return s },
+	func(s string) string { return mailLink.ReplaceAllString(s, "") },
+	func(s string) string { return escaped.ReplaceAllString(s, "") },
+	func(s string) string { return joinedQuote.ReplaceAllString(s, "$1") },
+	func(s string) string { return joinedBar.ReplaceAllString(s, "$1") },
+	func(s string) string { return joinedBullet.ReplaceAllString(s, "$1") },
+	func(s string) string { return joinedNumber.ReplaceAllString(s, "$1") },
+}
+
+// mend looks for the change on the way that explains why A24 doesn't hold.
+func (r *reader) mend() {
+	for _, spell := range spelling {
+		for _, build := range structure {
+			if f := r.f.mapped(func(v string) string { return build(spell(v)) }); holds(f.Get("A24"), f.CheckValue()) {
+				f.remember()
+				r.f = f
+				return
+			}
+		}
+	}
+}
+
+// unlinked takes off an address that a program repeated as a link behind itself.
+func unlinked(v string) string {
+	return mailLink.ReplaceAllStringFunc(v, func(link string) string {
+		address := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(link), "<mailto:"), ">")
+		before, _, _ := strings.Cut(v, link)
+		if strings.HasSuffix(before, address) {
+			return ""
+		}
+		return link
+	})
+}
+
+// mapped changes every value.
+func (f *Form) mapped(change func(string) string) *Form {
+	g := f.Clone()
+	for _, values := range g.boxes {
+		for i := range values {
+			values[i] = change(values[i])
+		}
+	}
+	return g
+}
