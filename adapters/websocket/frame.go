@@ -124,8 +124,15 @@ func (m *member) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
+// manyMembers is more than any large frame has; a small one may have what it
+// likes.
+const manyMembers = 64
+
 // parse reads the names of a frame's members and its type.
 func parse(data []byte) (*received, error) {
+	if len(data) > largeFrame && bytes.Count(data, []byte{','}) > manyMembers {
+		return nil, errors.New("a frame this large has a few members, one of them large")
+	}
 	f := &received{data: data}
 	if err := json.Unmarshal(data, &f.members); err != nil || f.members == nil {
 		return nil, errors.New("the frame is not one JSON object")

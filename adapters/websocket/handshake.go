@@ -105,6 +105,7 @@ func (s *Server) handshake(ctx context.Context, conn *websocket.Conn, from origi
 	x.keys = keys
 	if err := s.open(ctx, x, c.after, lines); err != nil {
 		x.cancel()
+		x.pinger.Stop()
 		return nil, err
 	}
 	return x, nil

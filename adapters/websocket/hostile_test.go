@@ -124,17 +124,18 @@ func TestHostileFramesEndInAnErrorAndAStatus(t *testing.T) {
 		"no id":             {say(`{"type":"submit","message":"eA=="}`), websocket.CloseProtocolError, codeUnreadable},
 		"no message":        {say(`{"type":"submit","id":"` + someID + `"}`), websocket.CloseProtocolError, codeUnreadable},
 		"empty message":     {say(`{"type":"submit","id":"` + someID + `","message":""}`), websocket.CloseProtocolError, codeUnreadable},
-		"too large":         {say(`{"type":"` + strings.Repeat("x", 60_000) + `"}`), websocket.CloseMessageTooBig, codeTooLarge},
+		"too large":         {say(`{"type":"` + strings.Repeat("x", 110_000) + `"}`), websocket.CloseMessageTooBig, codeTooLarge},
 		"large in parts": {func(r *raw) {
-			r.send(opText, false, []byte(strings.Repeat(" ", 30_000)))
-			r.send(opContinue, true, []byte(strings.Repeat(" ", 30_000)))
+			r.send(opText, false, []byte(strings.Repeat(" ", 60_000)))
+			r.send(opContinue, true, []byte(strings.Repeat(" ", 60_000)))
 		}, websocket.CloseMessageTooBig, codeTooLarge},
 		"deep nesting": {say(strings.Repeat(`{"type":`, 6000)), websocket.CloseProtocolError, codeUnreadable},
+		"many members": {say(`{"type":"ack","seq":0` + strings.Repeat(`,"x":0`, 12_000) + `}`), websocket.CloseProtocolError, codeUnreadable},
 		"an error":     {say(`{"type":"error","code":64,"message":"no key"}`), websocket.CloseNormalClosure, 0},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			l := newLab(t, func(o *Options) { o.Limits.FrameBytes = 50_000 })
+			l := newLab(t, func(o *Options) { o.Limits.FrameBytes = 100_000 })
 			r := l.dialRaw().open(0)
 			c.send(r)
 			r.ends(c.status, c.code)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -41,6 +42,7 @@ type session struct {
 func newSession(s *Server, conn *websocket.Conn, who gateway.Session) *session {
 	x := &session{server: s, conn: conn, who: who, turn: make(chan struct{}, 1), ended: make(chan struct{})}
 	x.ctx, x.cancel = context.WithCancel(context.Background())
+	x.pinger = time.AfterFunc(math.MaxInt64, x.ping) // run sets its time
 	x.window.size = int64(s.limits.Unacknowledged)
 	x.turn <- struct{}{}
 	return x
@@ -107,7 +109,7 @@ func (x *session) over() bool {
 
 // run serves the session until it ends.
 func (x *session) run() {
-	x.pinger = time.AfterFunc(x.server.limits.ping(), x.ping)
+	x.pinger.Reset(x.server.limits.ping())
 	x.catchUp()
 	x.end(x.read())
 	x.pinger.Stop()

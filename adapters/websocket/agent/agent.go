@@ -139,7 +139,11 @@ func open(opt Options) (*agent, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.release())
 	}
-	return &agent{opt: opt, state: s, lock: lock, landed: make(chan struct{}, 1), up: make(chan struct{}, 1), step: func(string) error { return nil }}, nil
+	a := &agent{opt: opt, state: s, lock: lock, landed: make(chan struct{}, 1), up: make(chan struct{}, 1), step: func(string) error { return nil }}
+	if err := a.sweep(); err != nil {
+		return nil, errors.Join(fmt.Errorf("prepare folder: %w", err), lock.release())
+	}
+	return a, nil
 }
 
 func (a *agent) close() {

@@ -4,15 +4,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"liaison/adapters/websocket"
-	"liaison/gateway/form"
 )
 
 // dispatch takes what is dropped into out, makes messages of it, and submits
@@ -20,17 +17,15 @@ import (
 // were taken. One that fails by itself lets the others go first.
 func (a *agent) dispatch(ctx context.Context) {
 	box := newOutbox(a.path("out"))
-	queue, err := a.jobs()
-	if err != nil {
-		a.opt.Log.Error("jobs can't be listed", "error", err)
-	}
+	var queue []*job
 	ticker := time.NewTicker(a.opt.Scan)
 	defer ticker.Stop()
 	var quiet muffler
 	for ctx.Err() == nil {
 		taken, err := a.takeDropped(box)
 		quiet.log(a.opt.Log, "what is dropped into out can't be taken", err)
-		queue = append(queue, append(taken, a.newJobs(queue, taken)...)...)
+		queue = append(queue, taken...)
+		queue = append(queue, a.newJobs(queue)...)
 		queue = a.work(ctx, queue)
 		select {
 		case <-ticker.C:
@@ -49,11 +44,11 @@ func (a *agent) takeDropped(box *outbox) ([]*job, error) {
 	}
 	var jobs []*job
 	for _, name := range forms {
-		j, err := a.adopt(name)
-		if err != nil {
-			return jobs, err
+		if j, failed := a.adopt(name); failed != nil {
+			err = errors.Join(err, failed)
+		} else {
+			jobs = append(jobs, j)
 		}
-		jobs = append(jobs, j)
 	}
 	for _, name := range others {
 		note := a.path("out", "failed", name+".answer.txt")
@@ -64,15 +59,15 @@ func (a *agent) takeDropped(box *outbox) ([]*job, error) {
 	return jobs, err
 }
 
-// newJobs are those that lie in the folder and are in neither list: answers to
-// test calls, which landing makes.
-func (a *agent) newJobs(queue, taken []*job) []*job {
+// newJobs are those that lie in the folder and aren't in the queue: what an
+// earlier process left, and answers to test calls, which landing makes.
+func (a *agent) newJobs(queue []*job) []*job {
 	all, err := os.ReadDir(a.path("state", "jobs"))
 	if err != nil {
-		return nil
+		return nil // it is looked at again
 	}
 	known := make(map[string]bool)
-	for _, j := range slices.Concat(queue, taken) {
+	for _, j := range queue {
 		known[j.id] = true
 	}
 	var fresh []*job
@@ -85,7 +80,8 @@ func (a *agent) newJobs(queue, taken []*job) []*job {
 }
 
 // work brings jobs forward as far as they go now, and returns those that aren't
-// at their end.
+// at their end. It comes back after a while even where there is more, so that an
+// urgent form needn't wait for all that were dropped before it.
 func (a *agent) work(ctx context.Context, queue []*job) []*job {
 	var open []*job
 	for _, j := range queue { // what is no form is told so without a connection
@@ -101,9 +97,10 @@ func (a *agent) work(ctx context.Context, queue []*job) []*job {
 		return strings.Compare(x.id, y.id)
 	})
 	var left []*job
+	enough := time.Now().Add(a.opt.Scan)
 	for _, j := range open {
-		c := a.connection()
-		if c == nil || ctx.Err() != nil || time.Now().Before(j.next) {
+		c, now := a.connection(), time.Now()
+		if c == nil || ctx.Err() != nil || now.Before(j.next) || now.After(enough) {
 			left = append(left, j)
 			continue
 		}
@@ -201,124 +198,4 @@ func (a *agent) advance(ctx context.Context, c *websocket.Client, j *job) (renew
 		a.again(j, err)
 	}
 	return nil, false
-}
-
-// verdict is what became of a submit.
-type verdict struct {
-	refused bool
-	taken26 bool // its reference is taken by a form with other content
-	text    string
-	json    []byte // the ACK or NAK form
-}
-
-// answerTime is how long one submit waits for its answer.
-const answerTime = 3 * time.Minute
-
-// submit sends a job's message and believes only the sealed answer, and only one
-// that speaks of this very form.
-func (a *agent) submit(ctx context.Context, c *websocket.Client, j *job) (*verdict, error) {
-	message, err := os.ReadFile(a.jobPath(j.id, "message.pgp"))
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
-	answer, err := c.Submit(ctx, j.id, message)
-	var remote *websocket.RemoteError
-	if errors.As(err, &remote) && remote.Final() {
-		return nil, &failure{say(a.opt.Language, "refused", "reason", remote.Message) + "\n"}
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := a.step("answered"); err != nil {
-		return nil, err
-	}
-	if len(answer.Sealed) == 0 {
-		v := &verdict{refused: answer.Verdict == "rejected", text: say(a.opt.Language, "no-answer-due", "verdict", string(answer.Verdict), "reference", answer.Reference) + "\n"}
-		if v.refused {
-			v.text = say(a.opt.Language, "rejected-silently") + "\n"
-		}
-		return v, nil
-	}
-	got, err := a.verify(answer.Sealed)
-	if err != nil {
-		return nil, fmt.Errorf("the answer can't be believed, asking again: %w", err)
-	}
-	if got.relay.Answers != "" && !strings.EqualFold(got.relay.Answers, j.about.Reference) {
-		return nil, fmt.Errorf("the answer speaks of another form (%s), asking again", got.relay.Answers)
-	}
-	// The frame's type is outside the signature; the form inside decides.
-	return &verdict{refused: got.relay.Type == "NAK", text: got.text, json: got.formJSON,
-		taken26: slices.ContainsFunc(got.relay.Problems, func(p form.Problem) bool { return p.Code == 26 })}, nil
-}
-
-// conclude puts the answer beside the source in out/sent or out/failed, and ends
-// the job. The source moves last: while it is in the job, all is done again, under
-// the name that was chosen first.
-func (a *agent) conclude(j *job, source, where string, v *verdict) error {
-	dir := a.path("out", where)
-	if j.about.As == "" {
-		j.about.As = freeWithAnswer(dir, filepath.Base(source))
-		if err := a.writeAbout(j); err != nil {
-			return err
-		}
-	}
-	stem := stemOf(j.about.As)
-	if err := writeWhole(filepath.Join(dir, stem+answerEnding), []byte(v.text)); err != nil {
-		return err
-	}
-	if v.json != nil {
-		if err := writeWhole(filepath.Join(dir, stem+".answer.json"), v.json); err != nil {
-			return err
-		}
-	}
-	if where == "sent" {
-		if err := a.noteSent(j, stem); err != nil {
-			return err
-		}
-	}
-	if err := a.answered(j); err != nil {
-		return err
-	}
-	if err := a.step("answer written"); err != nil {
-		return err
-	}
-	if err := move(source, filepath.Join(dir, j.about.As)); err != nil {
-		return err
-	}
-	if err := a.step("moved"); err != nil {
-		return err
-	}
-	a.opt.Log.Info("form submitted", "name", j.about.As, "reference", j.about.Reference, "result", where)
-	return os.RemoveAll(a.jobPath(j.id))
-}
-
-const answerEnding = ".answer.txt"
-
-func stemOf(name string) string { return strings.TrimSuffix(name, filepath.Ext(name)) }
-
-// freeWithAnswer is the first name that is free together with its answer's: a.txt
-// and a.json have the same.
-func freeWithAnswer(dir, name string) string {
-	for n := 1; ; n++ {
-		try := variant(name, n)
-		if !exists(filepath.Join(dir, try)) && !exists(filepath.Join(dir, stemOf(try)+answerEnding)) {
-			return try
-		}
-	}
-}
-
-// noteSent lets a later status find the form, and takes a question to a person
-// away that was answered.
-func (a *agent) noteSent(j *job, stem string) error {
-	if j.about.Reference != "" {
-		if err := writeWhole(a.path("state", "sent", safeName(j.about.Reference)), []byte(stem+"\n")); err != nil {
-			return err
-		}
-	}
-	if j.about.Asked != "" {
-		return removeIfThere(a.askPath(j.about.Asked))
-	}
-	return nil
 }

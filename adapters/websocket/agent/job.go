@@ -76,26 +76,13 @@ func (a *agent) adopt(name string) (*job, error) {
 	return &job{id: id}, nil
 }
 
-// jobs are those that lie in the folder, in the order of their ids, which is that
-// of time. What a crash left half-staged is swept away.
-func (a *agent) jobs() ([]*job, error) {
-	list, err := os.ReadDir(a.path("state"))
-	if err != nil {
-		return nil, err
+// sweep takes away what a crash left half-staged.
+func (a *agent) sweep() error {
+	left, err := filepath.Glob(a.path("state", "staging-*"))
+	for _, path := range left {
+		err = errors.Join(err, os.RemoveAll(path))
 	}
-	for _, e := range list {
-		if len(e.Name()) > len("staging-") && e.Name()[:len("staging-")] == "staging-" {
-			_ = os.RemoveAll(a.path("state", e.Name()))
-		}
-	}
-	if list, err = os.ReadDir(a.path("state", "jobs")); err != nil {
-		return nil, err
-	}
-	var jobs []*job
-	for _, e := range list {
-		jobs = append(jobs, &job{id: e.Name()})
-	}
-	return jobs, nil
+	return err
 }
 
 // source finds what a job is about; "" where it has ended or never began.
