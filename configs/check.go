@@ -223,9 +223,34 @@ func (f *checked) agent(a *Agent) {
 	case u.User != nil:
 		f.fail("url", " holds a user or password; the channel is opened with key_file alone")
 	}
+	if (a.NextGateway == "") != (a.NextFingerprint == "") {
+		f.fail("next_gateway_certificate", " and next_gateway_fingerprint go together")
+	}
+	for _, key := range []struct{ key, value string }{{"gateway_fingerprint", a.Fingerprint}, {"next_gateway_fingerprint", a.NextFingerprint}} {
+		if digits := hexDigits(key.value); key.value != "" && digits != 40 && digits != 64 {
+			f.fail(key.key, ": %q is no fingerprint, which has 40 or 64 hexadecimal digits", key.value)
+		}
+	}
+	if len(a.Exec) > 0 && a.Exec[0] == "" {
+		f.fail("exec", ": the command is empty")
+	}
 	if a.ExecTimeout <= 0 {
 		f.fail("exec_timeout", ": %s is no time to wait; write it as 1m", a.ExecTimeout)
 	}
+}
+
+// hexDigits counts the digits of a fingerprint, however it is grouped; -1 where
+// there is something else in it.
+func hexDigits(fingerprint string) (n int) {
+	for _, r := range strings.TrimPrefix(strings.ToLower(fingerprint), "0x") {
+		switch {
+		case strings.ContainsRune("0123456789abcdef", r):
+			n++
+		case !strings.ContainsRune(" :\t\u00a0", r):
+			return -1
+		}
+	}
+	return n
 }
 
 func loopback(host string) bool {

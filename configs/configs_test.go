@@ -49,6 +49,9 @@ func TestExampleFilesLoad(t *testing.T) {
 	if err != nil {
 		t.Fatalf("LoadAgent = %v", err)
 	}
+	if a.Participants == "" || a.Folder == "" || a.ExecTimeout == 0 {
+		t.Errorf("agent.yaml = %+v", a)
+	}
 	data, err := os.ReadFile("operation.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -161,7 +164,11 @@ func TestBadAgentFileNamesKeyAndLine(t *testing.T) {
 	wants(t, file, err, "1: key_file is missing", "1: gateway_certificate is missing", "1: gateway_fingerprint is missing", "2: participant:", "3: url must", "4: exec_timeout:")
 	file = write(t, "operation: OP-1\nparticipant: LV\nkey_file: k\ngateway_certificate: c\ngateway_fingerprint: f\nurl: wss://u:hush@h.example\n")
 	_, err = LoadAgent(file)
-	wants(t, file, err, "6: url holds a user")
+	wants(t, file, err, "6: url holds a user", "5: gateway_fingerprint: \"f\" is no fingerprint")
+	file = write(t, "operation: OP-1\nparticipant: LV\nkey_file: k\ngateway_certificate: c\ngateway_fingerprint: "+strings.Repeat("AB cd ", 10)+
+		"\nurl: wss://h.example\nnext_gateway_certificate: n\nexec: [\"\"]\n")
+	_, err = LoadAgent(file)
+	wants(t, file, err, "7: next_gateway_certificate and next_gateway_fingerprint", "8: exec: the command is empty")
 }
 
 func TestMissingFileSaysHowToMakeOne(t *testing.T) {

@@ -58,6 +58,8 @@ type KeyRecord struct {
 type KeyRecords interface {
 	// Keys returns records; empty arguments match all.
 	Keys(ctx context.Context, op operation.Code, p operation.ParticipantCode, fp openpgp.Fingerprint) ([]KeyRecord, error)
+	// KeysVersion returns a number that grows whenever a record changes.
+	KeysVersion(ctx context.Context) (int64, error)
 	// KeysByID returns the records that hold a key of this id.
 	KeysByID(ctx context.Context, keyID uint64) ([]KeyRecord, error)
 	// ChangeKeys lets decide look at a participant's records and insert or replace

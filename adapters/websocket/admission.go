@@ -7,21 +7,26 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// admission counts connections by address and by whether they have proven
-// themselves, and how fast a participant opens sessions.
+// admission counts connections, those without a proof by their address too, and
+// how fast a participant opens sessions and submits. Proven ones need no bound of
+// their own: a participant has one session.
 type admission struct {
 	limits Limits
 
 	mu       sync.Mutex // guards what follows
 	all      int
 	unproven int
-	address  map[string]int
-	opens    map[seat]*rate.Limiter
-	submits  map[seat]*rate.Limiter
+	address  map[string]int // unproven ones
+	paces    map[seat]*pace
+}
+
+// pace is how fast a participant may go, over whatever sessions.
+type pace struct {
+	opens, submits *rate.Limiter
 }
 
 func newAdmission(l Limits) *admission {
-	return &admission{limits: l, address: make(map[string]int), opens: make(map[seat]*rate.Limiter), submits: make(map[seat]*rate.Limiter)}
+	return &admission{limits: l, address: make(map[string]int), paces: make(map[seat]*pace)}
 }
 
 // enter admits a connection from an address, or refuses it.
@@ -40,27 +45,29 @@ func (a *admission) enter(address string) (*ticket, bool) {
 // opening reports whether a participant that has proven itself may open another
 // session now.
 func (a *admission) opening(where seat, now time.Time) bool {
-	return a.allow(a.opens, where, a.limits.OpensMinute, now)
+	return a.pace(where).opens.AllowN(now, 1)
 }
 
-// submitting reports whether a participant may submit now, over whatever
-// sessions it submitted before.
-func (a *admission) submitting(where seat, now time.Time) bool {
-	return a.allow(a.submits, where, a.limits.SubmitsMinute, now)
+// submitting takes one submit from a participant's allowance and returns how long
+// it has to wait.
+func (a *admission) submitting(where seat, now time.Time) time.Duration {
+	return a.pace(where).submits.ReserveN(now, 1).DelayFrom(now)
 }
 
-// allow takes one from a participant's allowance. Only those that have proven
-// themselves get here, so the map holds no invented names.
-func (a *admission) allow(of map[seat]*rate.Limiter, where seat, perMinute int, now time.Time) bool {
+// pace is a participant's. Only those that have proven themselves get here, so
+// the map holds no invented names.
+func (a *admission) pace(where seat) *pace {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	l := of[where]
-	if l == nil {
-		l = rate.NewLimiter(rate.Limit(float64(perMinute)/60), perMinute)
-		of[where] = l
+	p := a.paces[where]
+	if p == nil {
+		p = &pace{opens: perMinute(a.limits.OpensMinute, a.limits.OpensMinute), submits: perMinute(a.limits.SubmitsMinute, a.limits.SubmitsBurst)}
+		a.paces[where] = p
 	}
-	return l.AllowN(now, 1)
+	return p
 }
+
+func perMinute(n, burst int) *rate.Limiter { return rate.NewLimiter(rate.Limit(float64(n)/60), burst) }
 
 // ticket is one admitted connection.
 type ticket struct {
@@ -73,9 +80,13 @@ type ticket struct {
 func (t *ticket) proven() {
 	t.of.mu.Lock()
 	defer t.of.mu.Unlock()
-	if t.unproven {
-		t.unproven = false
-		t.of.unproven--
+	if !t.unproven {
+		return
+	}
+	t.unproven = false
+	t.of.unproven--
+	if t.of.address[t.address]--; t.of.address[t.address] <= 0 {
+		delete(t.of.address, t.address)
 	}
 }
 
@@ -85,7 +96,4 @@ func (t *ticket) all() {
 	t.of.mu.Lock()
 	defer t.of.mu.Unlock()
 	t.of.all--
-	if t.of.address[t.address]--; t.of.address[t.address] <= 0 {
-		delete(t.of.address, t.address)
-	}
 }

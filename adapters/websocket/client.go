@@ -2,8 +2,8 @@ package websocket
 
 import (
 	"context"
-	"crypto/subtle"
 	"crypto/tls"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,8 +28,8 @@ type ClientOptions struct {
 	URL         string // wss://channel.gateway.example/v1/channel; ws:// to loopback alone
 	Operation   operation.Code
 	Participant operation.ParticipantCode
-	Key         *openpgp.SecretKey   // confirmed for the participant
-	Gateway     *openpgp.Certificate // pinned by whoever set this up
+	Key         *openpgp.SecretKey     // confirmed for the participant
+	Gateways    []*openpgp.Certificate // pinned by whoever set this up; each is the gateway, while it changes its key
 
 	// After returns the highest number that is safely kept; asked at every dial.
 	After func() int64
@@ -52,6 +53,8 @@ type Opened struct {
 	Session string
 	Last    int64 // highest number that the gateway has given
 	Limits  Limits
+	Gateway *openpgp.Certificate // that proved itself
+	Clock   time.Time            // what the gateway's clock said when it did, to the second
 }
 
 // Delivery is one numbered frame: a form, sealed, or a status.
@@ -75,6 +78,7 @@ type Answer struct {
 type RemoteError struct {
 	Code    int
 	Message string
+	ID      string // of the submit that it answers; "" where it is about the connection
 }
 
 func (e *RemoteError) Error() string {
@@ -82,7 +86,22 @@ func (e *RemoteError) Error() string {
 }
 
 // Final reports whether repeating the same submit can't help.
-func (e *RemoteError) Final() bool { return e.Code != codeTryAgain && e.Code != codeTooFast }
+func (e *RemoteError) Final() bool {
+	return e.ID != "" && e.Code != codeTryAgain && e.Code != codeNotAllowed
+}
+
+// NoProof reports whether the gateway takes nothing that was signed with this
+// key: it isn't confirmed, was blocked, or the clock is wrong.
+func (e *RemoteError) NoProof() bool { return e.ID == "" && e.Code == codeParticipant }
+
+// WrongGateway is a server that shows a key that isn't pinned.
+type WrongGateway struct {
+	Host, Shown string
+}
+
+func (e *WrongGateway) Error() string {
+	return fmt.Sprintf("the server at %s shows the key %s, which isn't the gateway's as you hold it; nothing was sent", e.Host, e.Shown)
+}
 
 // ErrReplaced ends a client whose session was replaced by a newer one.
 var ErrReplaced = errors.New("a newer session of this participant took over; is the agent running twice?")
@@ -124,7 +143,7 @@ func Dial(ctx context.Context, opt ClientOptions) (*Client, error) {
 	}
 	dialer := websocket.Dialer{
 		NetDialContext: opt.DialContext, TLSClientConfig: opt.TLS, HandshakeTimeout: 20 * time.Second,
-		ReadBufferSize: 4 << 10, WriteBufferSize: 4 << 10, Subprotocols: []string{Subprotocol}, Proxy: http.ProxyFromEnvironment,
+		ReadBufferSize: 4 << 10, WriteBufferSize: 16 << 10, Subprotocols: []string{Subprotocol}, Proxy: http.ProxyFromEnvironment,
 	}
 	conn, resp, err := dialer.DialContext(ctx, opt.URL, nil)
 	if err != nil {
@@ -167,35 +186,43 @@ func checkURL(raw string) (host string, err error) {
 func (c *Client) prove(host string) error {
 	_ = c.conn.SetReadDeadline(time.Now().Add(30 * time.Second))
 	var ch challenge
-	if err := c.expect("challenge", &ch); err != nil {
+	if err := c.expect("challenge", &ch, "nonce", "fingerprint"); err != nil {
 		return err
-	}
-	pinned := string(c.opt.Gateway.Fingerprint())
-	if subtle.ConstantTimeCompare([]byte(hexOnly(ch.Fingerprint)), []byte(hexOnly(pinned))) != 1 {
-		return fmt.Errorf("the server at %s shows the key %s, but the gateway's is %s: nothing was sent; call the coordination unit", host, ch.Fingerprint, pinned)
 	}
 	if len(ch.Nonce) != nonceSize || !line(ch.Fingerprint) {
 		return errors.New("the server's challenge is malformed")
 	}
-	after := c.opt.After()
-	cl := claim{host: host, fingerprint: ch.Fingerprint, nonce: ch.Nonce, clientNonce: newNonce(),
-		operation: c.opt.Operation, participant: c.opt.Participant, after: after}
+	if c.opened.Gateway = c.pinned(ch.Fingerprint); c.opened.Gateway == nil {
+		return &WrongGateway{host, ch.Fingerprint}
+	}
+	cl := claim{host: host, fingerprint: ch.Fingerprint, nonce: ch.Nonce, clientNonce: base64.StdEncoding.EncodeToString(newNonce()),
+		operation: c.opt.Operation, participant: c.opt.Participant, after: c.opt.After()}
 	proof, err := openpgp.SignDetached(cl.lines(), c.opt.Key, c.opt.Clock())
 	if err != nil {
 		return fmt.Errorf("sign hello: %w", err)
 	}
-	h := hello{Type: "hello", Operation: string(cl.operation), Participant: string(cl.participant), After: after, ClientNonce: cl.clientNonce, Proof: proof}
+	h := hello{Type: "hello", Operation: string(cl.operation), Participant: string(cl.participant), After: cl.after, ClientNonce: cl.clientNonce, Proof: proof}
 	if err := writeFrame(c.conn, encode(h), writeTime); err != nil {
 		return fmt.Errorf("write hello: %w", err)
 	}
 	var w welcome
-	if err := c.expect("welcome", &w); err != nil {
+	if err := c.expect("welcome", &w, "session", "last", "limits", "proof"); err != nil {
 		return err
 	}
 	return c.welcomed(w, cl.lines())
 }
 
-// writeTime bounds one write of the client.
+// pinned finds the gateway's certificate that the challenge names.
+func (c *Client) pinned(shown string) *openpgp.Certificate {
+	for _, cert := range c.opt.Gateways {
+		if strings.EqualFold(strings.ReplaceAll(shown, " ", ""), string(cert.Fingerprint())) {
+			return cert
+		}
+	}
+	return nil
+}
+
+// writeTime bounds one write of the client, beside the slowest line.
 const writeTime = 30 * time.Second
 
 // welcomed checks the gateway's proof: from here on the client knows whom it
@@ -205,14 +232,16 @@ func (c *Client) welcomed(w welcome, lines []byte) error {
 	if err != nil {
 		return errors.New("the server's limits can't be read")
 	}
-	if _, ok := signedBy(greeting(lines, w.Session, w.Last, limits), w.Proof, []*openpgp.Certificate{c.opt.Gateway}, c.opt.Clock()); !ok {
-		return errors.New("the server could not prove that it is the gateway: nothing was sent; call the coordination unit")
+	proof := signedBy(greeting(lines, w.Session, w.Last, limits), w.Proof, []*openpgp.Certificate{c.opened.Gateway}, c.opt.Clock())
+	if proof.Verdict != openpgp.Good {
+		return fmt.Errorf("the server could not prove that it is the gateway (%s): nothing was sent; call the coordination unit", proof.Verdict)
 	}
-	c.opened = Opened{Session: w.Session, Last: w.Last}
+	c.opened.Session, c.opened.Last, c.opened.Clock = w.Session, w.Last, proof.Made
 	if err := json.Unmarshal(w.Limits, &c.opened.Limits); err != nil {
 		return errors.New("the server's limits can't be read")
 	}
 	c.opened.Limits = c.opened.Limits.withDefaults()
+	c.opened.Limits.FrameBytes = min(c.opened.Limits.FrameBytes, clientFrameMost)
 	c.frames = make(chan Delivery, min(c.opened.Limits.Unacknowledged, 4096))
 	if c.opt.Opened != nil {
 		return c.opt.Opened(c.opened)
@@ -220,29 +249,34 @@ func (c *Client) welcomed(w welcome, lines []byte) error {
 	return nil
 }
 
+// clientFrameMost is the largest frame that a client takes, whatever the gateway
+// states.
+const clientFrameMost = 64 << 20
+
 // expect reads the one frame that may come now.
-func (c *Client) expect(kind string, into any) error {
-	data, err := readFrame(c.conn, 64<<10)
+func (c *Client) expect(kind string, into any, needs ...string) error {
+	data, err := readFrame(c.conn, 64<<10, nil)
 	if err != nil {
 		return fmt.Errorf("wait for %s: %w", kind, closedBy(err))
 	}
-	switch got, err := frameType(data); {
+	f, err := parse(data)
+	switch {
 	case err != nil:
 		return fmt.Errorf("wait for %s: %w", kind, err)
-	case got == "error":
-		return remote(data)
-	case got != kind:
-		return fmt.Errorf("wait for %s: the server sends %q", kind, got)
+	case f.kind == "error":
+		return remote(f)
+	case f.kind != kind:
+		return fmt.Errorf("wait for %s: the server sends %q", kind, f.kind)
 	}
-	return decode(data, into)
+	return f.into(into, needs...)
 }
 
-func remote(data []byte) error {
+func remote(f *received) error {
 	var e errorFrame
-	if err := decode(data, &e); err != nil {
+	if err := f.into(&e, "code", "message"); err != nil {
 		return err
 	}
-	return &RemoteError{Code: e.Code, Message: shortened(e.Message, 400)}
+	return &RemoteError{Code: e.Code, Message: shortened(e.Message, 400), ID: e.ID}
 }
 
 // closedBy names the error of a connection that the gateway closed.
@@ -252,20 +286,6 @@ func closedBy(err error) error {
 		return ErrReplaced
 	}
 	return err
-}
-
-// hexOnly makes two ways of writing a fingerprint comparable.
-func hexOnly(fp string) string {
-	out := make([]byte, 0, len(fp))
-	for _, b := range []byte(fp) {
-		if 'a' <= b && b <= 'z' {
-			b -= 'a' - 'A'
-		}
-		if b != ' ' {
-			out = append(out, b)
-		}
-	}
-	return string(out)
 }
 
 // Session tells of the session that this client holds.

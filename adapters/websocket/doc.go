@@ -21,6 +21,8 @@
 // It opens no message and decides nothing: what a submit is worth is the offer's
 // business, what may be delivered the renderer's.
 //
-// Read Server and its session, then Client; frame.go and proof.go hold the
-// protocol. Package agent is the participant's everyday tool on top of Client.
+// README.md is the protocol, for those who write a participant's system. Read
+// Server and its session, then Client; frame.go and proof.go hold the frames and
+// what proofs cover, window.go the sequence, wire.go how a connection ends.
+// Package agent is the participant's everyday tool on top of Client.
 package websocket

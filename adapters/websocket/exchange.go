@@ -32,6 +32,9 @@ func (c *Client) Submit(ctx context.Context, id string, message []byte) (*Answer
 		delete(c.waiting, id)
 		c.mu.Unlock()
 	}()
+	if size := frameBytes(message); size > c.opened.Limits.FrameBytes {
+		return nil, &RemoteError{Code: codeTooLarge, ID: id, Message: fmt.Sprintf("the form takes %d bytes on the channel, which allows %d; send fewer or smaller attachments", size, c.opened.Limits.FrameBytes)}
+	}
 	if err := c.put(encode(submit{Type: "submit", ID: id, Message: message})); err != nil {
 		return nil, err
 	}
@@ -46,12 +49,9 @@ func (c *Client) Submit(ctx context.Context, id string, message []byte) (*Answer
 // put writes one frame; an error ends the connection, since half of it may have
 // left.
 func (c *Client) put(frame []byte) error {
-	if int64(len(frame)) > c.opened.Limits.FrameBytes {
-		return &RemoteError{Code: codeTooLarge, Message: fmt.Sprintf("the form takes %d bytes on the channel, which allows %d; send fewer or smaller attachments", len(frame), c.opened.Limits.FrameBytes)}
-	}
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	if err := writeFrame(c.conn, frame, writeTime); err != nil {
+	if err := writeFrame(c.conn, frame, writeTime+c.opened.Limits.slowest(len(frame))); err != nil {
 		c.finish(fmt.Errorf("write: %w", err))
 		return err
 	}
@@ -66,7 +66,13 @@ func (c *Client) read() {
 	c.conn.SetPingHandler(func(data string) error { c.renew(); return pong(data) })
 	for {
 		c.renew()
-		data, err := readFrame(c.conn, c.opened.Limits.FrameBytes)
+		var began time.Time
+		data, err := readFrame(c.conn, c.opened.Limits.FrameBytes, func(bytes int) error {
+			if began.IsZero() {
+				began = time.Now()
+			}
+			return c.conn.SetReadDeadline(began.Add(c.opened.Limits.silence() + c.opened.Limits.slowest(bytes)))
+		})
 		if err == nil {
 			err = c.take(data)
 		}
@@ -83,29 +89,29 @@ func (c *Client) renew() {
 
 // take handles one frame of the gateway.
 func (c *Client) take(data []byte) error {
-	kind, err := frameType(data)
+	f, err := parse(data)
 	if err != nil {
 		return err
 	}
-	switch kind {
+	switch f.kind {
 	case "form":
-		var f formFrame
-		if err := decode(data, &f); err != nil {
+		var form formFrame
+		if err := f.into(&form, "seq", "message"); err != nil {
 			return err
 		}
-		return c.queue(Delivery{Seq: f.Seq, ID: gateway.DeliveryID(f.Delivery), Reference: f.Reference, Message: f.Message})
+		return c.queue(Delivery{Seq: form.Seq, ID: gateway.DeliveryID(form.Delivery), Reference: form.Reference, Message: form.Message})
 	case "status":
-		var f statusFrame
-		if err := decode(data, &f); err != nil {
+		var status statusFrame
+		if err := f.into(&status, "seq"); err != nil {
 			return err
 		}
-		return c.queue(Delivery{Seq: f.Seq, ID: gateway.DeliveryID(f.Delivery), Reference: f.Reference, Status: &f.Status})
+		return c.queue(Delivery{Seq: status.Seq, ID: gateway.DeliveryID(status.Delivery), Reference: status.Reference, Status: &status.Status})
 	case "accepted", "held", "rejected":
-		return c.answered(gateway.Verdict(kind), data)
+		return c.answered(f)
 	case "error":
-		return c.refused(data)
+		return c.refused(f)
 	}
-	c.opt.Log.Warn("frame of an unknown type passed over", "type", shortened(kind, 40))
+	c.opt.Log.Warn("frame of an unknown type passed over", "type", shortened(f.kind, 40))
 	return nil
 }
 
@@ -120,25 +126,22 @@ func (c *Client) queue(d Delivery) error {
 	}
 }
 
-func (c *Client) answered(verdict gateway.Verdict, data []byte) error {
+func (c *Client) answered(f *received) error {
 	var a answer
-	if err := decode(data, &a); err != nil {
+	if err := f.into(&a, "id"); err != nil {
 		return err
 	}
-	c.reply(a.ID, reply{answer: &Answer{Verdict: verdict, Reference: a.Reference, Sealed: a.Answer}})
+	c.reply(a.ID, reply{answer: &Answer{Verdict: gateway.Verdict(f.kind), Reference: a.Reference, Sealed: a.Answer}})
 	return nil
 }
 
 // refused handles an error frame: it answers the submit that it names, and the
 // connection ends.
-func (c *Client) refused(data []byte) error {
-	var e errorFrame
-	if err := decode(data, &e); err != nil {
-		return err
-	}
-	err := &RemoteError{Code: e.Code, Message: shortened(e.Message, 400)}
-	if e.ID != "" {
-		c.reply(e.ID, reply{err: err})
+func (c *Client) refused(f *received) error {
+	err := remote(f)
+	var named *RemoteError
+	if errors.As(err, &named) && named.ID != "" {
+		c.reply(named.ID, reply{err: err})
 	}
 	return err
 }
@@ -215,10 +218,10 @@ type Backoff struct {
 }
 
 // Run keeps a connection until ctx ends: dials, waits until it is over, and dials
-// again after a growing, jittered while. up is told each new client and may be
-// nil. It returns nil when ctx ends, and an error where trying again can't help:
-// ErrReplaced, or a gateway that isn't the pinned one is left to the caller's log.
-func Run(ctx context.Context, opt ClientOptions, wait Backoff, up func(*Client)) error {
+// again after a growing, jittered while. up is told each new client, down why a try or
+// a connection ended; both may be nil. It returns nil when ctx ends, and
+// ErrReplaced where trying again at once would only replace the other in turn.
+func Run(ctx context.Context, opt ClientOptions, wait Backoff, up func(*Client), down func(cause error, again time.Duration)) error {
 	set(&wait.First, time.Second)
 	set(&wait.Most, time.Minute)
 	delay := wait.First
@@ -231,12 +234,12 @@ func Run(ctx context.Context, opt ClientOptions, wait Backoff, up func(*Client))
 		if errors.Is(err, ErrReplaced) {
 			return err
 		}
-		if time.Since(began) > wait.Most {
+		if time.Since(began) > 10*wait.First {
 			delay = wait.First // it held for a while
 		}
 		pause := delay/2 + rand.N(delay/2+1)
-		if opt.Log != nil {
-			opt.Log.Warn("no connection to the gateway", "cause", err, "again_in", pause)
+		if down != nil {
+			down(err, pause)
 		}
 		timer := time.NewTimer(pause)
 		select {

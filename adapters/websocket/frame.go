@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"liaison/gateway"
@@ -24,11 +25,9 @@ const CloseReplaced = 4001
 const (
 	codeUnreadable  = 18   // the frame can't be read
 	codeOtherBytes  = 26   // a submit id used before with other bytes
-	codeOperation   = 60   // unknown operation
 	codeParticipant = 62   // the proof failed; one code for every cause
-	codeSignature   = 63   // no proof
 	codeTooLarge    = 68   // the frame is larger than the limit
-	codeTooFast     = 1008 // a limit of welcome was exceeded
+	codeNotAllowed  = 1008 // a limit or an order of welcome was broken
 	codeTryAgain    = 1013 // nothing was recorded; offer it again
 )
 
@@ -46,7 +45,7 @@ type hello struct {
 	Operation   string `json:"operation"`
 	Participant string `json:"participant"`
 	After       int64  `json:"after"`        // highest number that is safely kept
-	ClientNonce []byte `json:"client_nonce"` // 32 random bytes
+	ClientNonce string `json:"client_nonce"` // 32 random bytes, in whatever text the client likes
 	Proof       []byte `json:"proof"`        // detached binary signature
 }
 
@@ -71,7 +70,8 @@ type answer struct {
 	Type      string `json:"type"`
 	ID        string `json:"id"`
 	Reference string `json:"reference,omitempty"`
-	Answer    []byte `json:"answer,omitempty"` // ACK or NAK, signed and sealed
+	Answer    []byte `json:"answer,omitempty"`    // ACK or NAK, signed and sealed
+	Waited    int64  `json:"waited_ms,omitempty"` // the submit was slowed down by the rate for so long
 }
 
 // formFrame carries one delivery.
@@ -105,31 +105,66 @@ type errorFrame struct {
 	ID      string `json:"id,omitempty"` // of the submit that it answers
 }
 
-// frameType reads the type of a frame without reading the rest.
-func frameType(data []byte) (string, error) {
-	var head struct {
-		Type string `json:"type"`
-	}
-	if err := json.Unmarshal(data, &head); err != nil {
-		return "", errors.New("the frame is not a JSON object")
-	}
-	if head.Type == "" {
-		return "", errors.New("the frame has no type")
-	}
-	return head.Type, nil
+// received is a frame whose members are known by name and not read yet.
+type received struct {
+	kind    string
+	data    []byte
+	members map[string]member
 }
 
-// decode reads a frame into one of the types above. Unknown members are let
-// through, so that a later version can add to a frame; a member twice is not
-// noticed, which harms nobody, since nothing is compared between readers.
-func decode(data []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	if err := d.Decode(into); err != nil {
-		var kind *json.UnmarshalTypeError
-		if errors.As(err, &kind) {
-			return fmt.Errorf("member %q has the wrong kind of value", kind.Field)
+// member is the text of a member's value where it is short, else nothing: a
+// large one is read once, into its place.
+type member []byte
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (m *member) UnmarshalJSON(text []byte) error {
+	if len(text) <= 64 {
+		*m = bytes.Clone(text)
+	}
+	return nil
+}
+
+// manyMembers is more than any large frame has; a small one may have what it
+// likes.
+const manyMembers = 64
+
+// parse reads the names of a frame's members and its type.
+func parse(data []byte) (*received, error) {
+	if len(data) > largeFrame && bytes.Count(data, []byte{','}) > manyMembers {
+		return nil, errors.New("a frame this large has a few members, one of them large")
+	}
+	f := &received{data: data}
+	if err := json.Unmarshal(data, &f.members); err != nil || f.members == nil {
+		return nil, errors.New("the frame is not one JSON object")
+	}
+	if err := json.Unmarshal(f.members["type"], &f.kind); err != nil || f.kind == "" {
+		return nil, errors.New("the frame has no type")
+	}
+	return f, nil
+}
+
+// into reads the frame into one of the types above, of which it must have the
+// members that are named, written exactly so. Others are let through, so that a
+// later version can add to a frame; of a member that is there twice the last one
+// counts, which harms nobody, since nothing is compared between readers.
+func (f *received) into(frame any, needs ...string) error {
+	for _, name := range needs {
+		if text, ok := f.members[name]; !ok || string(text) == "null" {
+			return fmt.Errorf("%s needs the member %q", f.kind, name)
 		}
-		return errors.New("the frame can't be read")
+	}
+	for name := range f.members {
+		if i := slices.IndexFunc(needs, func(n string) bool { return n != name && strings.EqualFold(n, name) }); i >= 0 {
+			return fmt.Errorf("%s has a member %q beside %q; names are written exactly", f.kind, name, needs[i])
+		}
+	}
+	err := json.Unmarshal(f.data, frame)
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &kind):
+		return fmt.Errorf("%s: the member %q has the wrong kind of value", f.kind, kind.Field)
+	case err != nil:
+		return fmt.Errorf("%s: a member that is bytes must be base64 (RFC 4648, section 4, with padding)", f.kind)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package websocket
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,7 +13,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/gorilla/websocket"
 
 	"liaison/crypto/openpgp"
 	"liaison/gateway"
@@ -40,6 +38,8 @@ func key(t testing.TB, name string) *openpgp.SecretKey {
 type keys struct {
 	mu        sync.Mutex
 	confirmed map[seat][]*openpgp.Certificate
+	changes   int
+	away      error
 }
 
 func (k *keys) Confirmed(_ context.Context, op operation.Code, p operation.ParticipantCode) ([]*openpgp.Certificate, error) {
@@ -48,10 +48,17 @@ func (k *keys) Confirmed(_ context.Context, op operation.Code, p operation.Parti
 	return k.confirmed[seat{op, p}], nil
 }
 
-func (k *keys) block(s seat) {
+func (k *keys) Version(context.Context) (string, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	delete(k.confirmed, s)
+	return fmt.Sprint(k.changes), k.away
+}
+
+func (k *keys) confirm(s seat, certs ...*openpgp.Certificate) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.confirmed[s] = certs
+	k.changes++
 }
 
 // lab is a gateway's end with everything behind it invented.
@@ -70,11 +77,37 @@ type lab struct {
 	receipts map[string]*gateway.Receipt
 	offerErr error
 	gate     chan struct{} // offers wait for it, where set
+	offers   int           // begun
+	fault    *fault        // of offer, answer and render
 	settled  []gateway.DeliveryID
 	withheld map[gateway.DeliveryID]bool
 }
 
 func newLab(t testing.TB, change func(*Options)) *lab {
+	t.Helper()
+	l := newStoppedLab(t, change)
+	l.receive()
+	return l
+}
+
+// receive lets the server take connections until the test ends.
+func (l *lab) receive() {
+	l.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	l.stop = cancel
+	go func() {
+		defer close(l.over)
+		_ = l.server.Receive(ctx, l.offer)
+	}()
+	l.t.Cleanup(func() {
+		cancel()
+		<-l.over
+	})
+	eventually(l.t, "the server receives", func() bool { return l.server.offering() != nil })
+}
+
+// newStoppedLab is a lab whose server takes no connections yet.
+func newStoppedLab(t testing.TB, change func(*Options)) *lab {
 	t.Helper()
 	l := &lab{t: t, seq: newMemory(), over: make(chan struct{}), seen: make(map[string][32]byte),
 		receipts: make(map[string]*gateway.Receipt), withheld: make(map[gateway.DeliveryID]bool),
@@ -93,19 +126,8 @@ func newLab(t testing.TB, change func(*Options)) *lab {
 		change(&opt)
 	}
 	l.server = NewServer(opt)
-	ctx, cancel := context.WithCancel(context.Background())
-	l.stop = cancel
-	go func() {
-		defer close(l.over)
-		_ = l.server.Receive(ctx, l.offer)
-	}()
-	eventually(t, "the server receives", func() bool { l.server.mu.Lock(); defer l.server.mu.Unlock(); return l.server.offer != nil })
 	l.http = httptest.NewServer(l.server)
-	t.Cleanup(func() {
-		cancel()
-		<-l.over
-		l.http.Close()
-	})
+	t.Cleanup(l.http.Close)
 	return l
 }
 
@@ -117,20 +139,41 @@ func (l *lab) render(_ context.Context, id gateway.DeliveryID) (*gateway.Outboun
 	if l.withheld[id] {
 		return nil, gateway.Errorf(gateway.Refused, "", "policy says no")
 	}
-	return outbound(id), nil
+	return outbound(id), l.fault.around("Render", func() error { return nil })
 }
 
 func (l *lab) answer(_ context.Context, r *gateway.Receipt, s gateway.Session) ([]byte, error) {
-	return []byte("answer " + string(r.Answer) + " for " + string(s.Participant)), nil
+	return []byte("answer " + string(r.Answer) + " for " + string(s.Participant)), l.fault.around("Answer", func() error { return nil })
 }
 
-func (l *lab) offer(_ context.Context, in *gateway.Inbound) (*gateway.Receipt, error) {
+func (l *lab) offer(ctx context.Context, in *gateway.Inbound) (*gateway.Receipt, error) {
 	l.mu.Lock()
+	l.offers++
 	gate := l.gate
 	l.mu.Unlock()
 	if gate != nil {
-		<-gate
+		select {
+		case <-gate:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
+	var receipt *gateway.Receipt
+	err := l.fault.around("Offer", func() (err error) {
+		receipt, err = l.accept(in)
+		return err
+	})
+	return receipt, err
+}
+
+// offered waits until n offers have begun.
+func (l *lab) offered(n int) {
+	l.t.Helper()
+	eventually(l.t, "an offer has begun", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.offers >= n })
+}
+
+// accept records an inbound, or finds that it was.
+func (l *lab) accept(in *gateway.Inbound) (*gateway.Receipt, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.offerErr != nil {
@@ -185,92 +228,6 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// raw is a participant's end that follows the protocol only as far as told.
-type raw struct {
-	t       testing.TB
-	conn    *websocket.Conn
-	nonce   challenge
-	welcome welcome
-}
-
-func (l *lab) dialRaw() *raw {
-	l.t.Helper()
-	d := websocket.Dialer{Subprotocols: []string{Subprotocol}}
-	conn, _, err := d.Dial(l.url(), nil)
-	if err != nil {
-		l.t.Fatalf("dial: %v", err)
-	}
-	l.t.Cleanup(func() { conn.Close() })
-	_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
-	r := &raw{t: l.t, conn: conn}
-	r.read(&r.nonce)
-	return r
-}
-
-func (r *raw) read(into any) {
-	r.t.Helper()
-	_, data, err := r.conn.ReadMessage()
-	if err != nil {
-		r.t.Fatalf("read: %v", err)
-	}
-	if err := decode(data, into); err != nil {
-		r.t.Fatalf("decode %s: %v", data, err)
-	}
-}
-
-func (r *raw) write(frame any) {
-	r.t.Helper()
-	if err := r.conn.WriteMessage(websocket.TextMessage, encode(frame)); err != nil {
-		r.t.Fatalf("write: %v", err)
-	}
-}
-
-// claim is what an honest LV signs on this connection.
-func (r *raw) claim(after int64) claim {
-	return claim{host: "127.0.0.1", fingerprint: r.nonce.Fingerprint, nonce: r.nonce.Nonce, clientNonce: newNonce(),
-		operation: lv.operation, participant: lv.participant, after: after}
-}
-
-func (r *raw) hello(c claim, by *openpgp.SecretKey, lines []byte) {
-	r.t.Helper()
-	proof, err := openpgp.SignDetached(lines, by, time.Now())
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.write(hello{"hello", string(c.operation), string(c.participant), c.after, c.clientNonce, proof})
-}
-
-// open proves LV and reads welcome.
-func (r *raw) open(after int64) {
-	r.t.Helper()
-	c := r.claim(after)
-	r.hello(c, key(r.t, "LV"), c.lines())
-	r.read(&r.welcome)
-	if r.welcome.Type != "welcome" {
-		r.t.Fatalf("after hello came %q; want welcome", r.welcome.Type)
-	}
-}
-
-// closed reads until the close frame and returns its status and the code of the
-// error frame before it.
-func (r *raw) closed() (status, code int) {
-	r.t.Helper()
-	for {
-		_, data, err := r.conn.ReadMessage()
-		var e *websocket.CloseError
-		if errors.As(err, &e) {
-			return e.Code, code
-		}
-		if err != nil {
-			r.t.Fatalf("read: %v; want a close frame", err)
-		}
-		var f errorFrame
-		if decode(data, &f) == nil && f.Type == "error" {
-			code = f.Code
-		}
-	}
-}
-
 // inbox is a participant that keeps what comes.
 type inbox struct {
 	mu    sync.Mutex
@@ -304,9 +261,20 @@ func (i *inbox) seqs() []int64 {
 	return list
 }
 
+// deliveries is how many different ones came.
+func (i *inbox) deliveries() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	ids := map[gateway.DeliveryID]bool{}
+	for _, d := range i.got {
+		ids[d.ID] = true
+	}
+	return len(ids)
+}
+
 func (l *lab) options(i *inbox) ClientOptions {
 	return ClientOptions{URL: l.url(), Operation: lv.operation, Participant: lv.participant, Key: key(l.t, "LV"),
-		Gateway: key(l.t, "OCU").Certificate(), After: i.position, Handle: i.keep, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+		Gateways: []*openpgp.Certificate{key(l.t, "OCU").Certificate()}, After: i.position, Handle: i.keep, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 }
 
 func (l *lab) dial(i *inbox) *Client {

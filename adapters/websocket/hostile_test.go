@@ -1,174 +1,257 @@
 package websocket
 
 import (
+	"encoding/base64"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
+
+	"liaison/crypto/openpgp"
 )
 
 func TestProofOpensASessionOnlyForWhatItCovers(t *testing.T) {
 	l := newLab(t, nil)
 	earlier := l.dialRaw()
-	replay := earlier.claim(0)
-	cases := map[string]func(r *raw){
-		"another host":            func(r *raw) { c := r.claim(0); c.host = "evil.example"; r.hello(c, key(t, "LV"), c.lines()) },
-		"another connection":      func(r *raw) { r.hello(replay, key(t, "LV"), replay.lines()) },
-		"another nonce":           func(r *raw) { c := r.claim(0); s := c; s.nonce = newNonce(); r.hello(c, key(t, "LV"), s.lines()) },
-		"another client nonce":    func(r *raw) { c := r.claim(0); s := c; s.clientNonce = newNonce(); r.hello(c, key(t, "LV"), s.lines()) },
-		"another position":        func(r *raw) { c := r.claim(0); s := c; s.after = 7; r.hello(c, key(t, "LV"), s.lines()) },
-		"another gateway":         func(r *raw) { c := r.claim(0); s := c; s.fingerprint = "AB"; r.hello(c, key(t, "LV"), s.lines()) },
-		"another participant":     func(r *raw) { c := r.claim(0); s := c; s.participant = "PL"; r.hello(c, key(t, "LV"), s.lines()) },
-		"an unconfirmed key":      func(r *raw) { c := r.claim(0); r.hello(c, key(t, "stranger"), c.lines()) },
-		"the gateway's own key":   func(r *raw) { c := r.claim(0); r.hello(c, key(t, "OCU"), c.lines()) },
-		"an unknown participant":  func(r *raw) { c := r.claim(0); c.participant = "XX"; r.hello(c, key(t, "LV"), c.lines()) },
-		"an unknown operation":    func(r *raw) { c := r.claim(0); c.operation = "OP-0"; r.hello(c, key(t, "LV"), c.lines()) },
-		"no proof":                func(r *raw) { c := r.claim(0); r.write(hello{"hello", "OP-7K3", "LV", 0, c.clientNonce, nil}) },
-		"a proof that is no such": func(r *raw) { c := r.claim(0); r.write(hello{"hello", "OP-7K3", "LV", 0, c.clientNonce, []byte("x")}) },
+	earlier.prepare("127.0.0.1", 0)
+	swap := func(old, new string) func(*raw) {
+		return func(r *raw) { r.lines = strings.Replace(r.lines, old, new, 1) }
 	}
-	for name, try := range cases {
+	say := func(name string, value any) func(*raw) { return func(r *raw) { r.hello[name] = value } }
+	cases := map[string]struct {
+		change func(r *raw)
+		by     string
+	}{
+		"another host":          {swap("127.0.0.1", "evil.example"), "LV"},
+		"another name of ours":  {swap("127.0.0.1", "other.gateway.example"), "LV"},
+		"another connection":    {func(r *raw) { r.lines = earlier.lines }, "LV"},
+		"another client nonce":  {say("client_nonce", base64.StdEncoding.EncodeToString(make([]byte, 32))), "LV"},
+		"another position":      {say("after", 7), "LV"},
+		"another gateway":       {func(r *raw) { r.lines = strings.Replace(r.lines, r.nonce["fingerprint"].(string), "AB", 1) }, "LV"},
+		"another participant":   {say("participant", "PL"), "LV"},
+		"another operation":     {say("operation", "OP-0"), "LV"},
+		"another direction":     {swap("client", "gateway"), "LV"},
+		"an unconfirmed key":    {func(*raw) {}, "stranger"},
+		"the gateway's own key": {func(*raw) {}, "OCU"},
+	}
+	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			r := l.dialRaw()
 			r.t = t
-			try(r)
-			status, code := r.closed()
-			if status != websocket.ClosePolicyViolation || code != codeParticipant {
-				t.Errorf("closed with %d, code %d; want %d, %d", status, code, websocket.ClosePolicyViolation, codeParticipant)
-			}
+			r.prepare("127.0.0.1", 0)
+			c.change(r)
+			r.sign(key(t, c.by))
+			r.ends(websocket.ClosePolicyViolation, codeParticipant)
 		})
 	}
+	t.Run("no OpenPGP", func(t *testing.T) {
+		r := l.dialRaw()
+		r.prepare("127.0.0.1", 0)
+		r.hello["proof"] = "AAAA"
+		r.write(r.hello)
+		r.ends(websocket.ClosePolicyViolation, codeParticipant)
+	})
 	equal(t, "sessions", len(l.server.Sessions()), 0)
+}
+
+func TestHostDialledMayBeWrittenAsPeopleDo(t *testing.T) {
+	l := newLab(t, nil)
+	for _, host := range []string{"127.0.0.1", "channel.gateway.example", l.http.Listener.Addr().String()} {
+		r := l.dialRaw()
+		r.prepare(host, 0)
+		r.sign(key(t, "LV"))
+		r.read("welcome")
+	}
+	for header, want := range map[string][]string{
+		"":                             {"channel.gateway.example"},
+		"Channel.Gateway.Example:8443": {"Channel.Gateway.Example", "Channel.Gateway.Example:8443", "channel.gateway.example", "channel.gateway.example:8443"},
+		"evil.example":                 {"channel.gateway.example"},
+		"channel.gateway.example\nx":   {"channel.gateway.example"},
+	} {
+		equal(t, header, dialled([]string{"channel.gateway.example"}, header), want)
+	}
 }
 
 func TestProofMayEndItsLastLine(t *testing.T) {
 	l := newLab(t, nil)
 	r := l.dialRaw()
-	c := r.claim(0)
-	lines := append(c.lines(), '\n')
-	r.hello(c, key(t, "LV"), lines)
-	var w welcome
-	r.read(&w)
-	if w.Type != "welcome" {
-		t.Errorf("after hello came %q; want welcome", w.Type)
-	}
+	r.prepare("127.0.0.1", 0)
+	r.lines += "\n"
+	r.sign(key(t, "LV"))
+	r.greet = r.read("welcome")
+	r.gatewayProven()
 }
+
+// someID is a submit id for frames that are refused anyway.
+const someID = "0190b0a8-5c1e-7000-8000-000000000001"
 
 func TestHostileFramesEndInAnErrorAndAStatus(t *testing.T) {
 	cases := map[string]struct {
-		binary       bool
-		frame        string
+		send         func(r *raw)
 		status, code int
 	}{
-		"binary":          {binary: true, frame: "{}", status: websocket.CloseUnsupportedData, code: codeUnreadable},
-		"no JSON":         {frame: "hello?", status: websocket.CloseProtocolError, code: codeUnreadable},
-		"an array":        {frame: "[]", status: websocket.CloseProtocolError, code: codeUnreadable},
-		"no type":         {frame: "{}", status: websocket.CloseProtocolError, code: codeUnreadable},
-		"unknown type":    {frame: `{"type":"form"}`, status: websocket.CloseProtocolError, code: codeUnreadable},
-		"not UTF-8":       {frame: "{\"type\":\"\xff\"}", status: websocket.CloseInvalidFramePayloadData, code: codeUnreadable},
-		"ack from beyond": {frame: `{"type":"ack","seq":99}`, status: websocket.ClosePolicyViolation, code: codeUnreadable},
-		"ack of a word":   {frame: `{"type":"ack","seq":"1"}`, status: websocket.CloseProtocolError, code: codeUnreadable},
-		"no base64":       {frame: `{"type":"submit","id":"` + uuid.NewString() + `","message":"%%"}`, status: websocket.CloseProtocolError, code: codeUnreadable},
-		"no UUID":         {frame: `{"type":"submit","id":"1","message":"eA=="}`, status: websocket.CloseProtocolError, code: codeUnreadable},
-		"no message":      {frame: `{"type":"submit","id":"` + uuid.NewString() + `"}`, status: websocket.CloseProtocolError, code: codeUnreadable},
-		"too large":       {frame: `{"type":"` + strings.Repeat("x", 60_000) + `"}`, status: websocket.CloseMessageTooBig, code: codeTooLarge},
-		"deep nesting":    {frame: strings.Repeat(`{"type":`, 6000), status: websocket.CloseProtocolError, code: codeUnreadable},
+		"binary":            {func(r *raw) { r.send(opBinary, true, []byte("{}")) }, websocket.CloseUnsupportedData, codeUnreadable},
+		"not masked":        {func(r *raw) { r.conn.Write([]byte{0x81, 2, '{', '}'}) }, websocket.CloseProtocolError, 0},
+		"compressed":        {func(r *raw) { r.send(opText|0x40, true, []byte("{}")) }, websocket.CloseProtocolError, 0},
+		"unknown opcode":    {func(r *raw) { r.send(0x3, true, []byte("{}")) }, websocket.CloseProtocolError, 0},
+		"lone continuation": {func(r *raw) { r.send(opContinue, true, []byte("{}")) }, websocket.CloseProtocolError, 0},
+		"broken ping":       {func(r *raw) { r.send(opPing, false, []byte("x")) }, websocket.CloseProtocolError, 0},
+		"bad close code":    {func(r *raw) { r.send(opClose, true, []byte{3, 0xED}) }, websocket.CloseProtocolError, 0},
+		"no JSON":           {say("hello?"), websocket.CloseProtocolError, codeUnreadable},
+		"an array":          {say("[]"), websocket.CloseProtocolError, codeUnreadable},
+		"null":              {say("null"), websocket.CloseProtocolError, codeUnreadable},
+		"two objects":       {say(`{"type":"ack","seq":0}{"type":"ack","seq":0}`), websocket.CloseProtocolError, codeUnreadable},
+		"empty":             {say(""), websocket.CloseProtocolError, codeUnreadable},
+		"no type":           {say("{}"), websocket.CloseProtocolError, codeUnreadable},
+		"type of a number":  {say(`{"type":1}`), websocket.CloseProtocolError, codeUnreadable},
+		"other case":        {say(`{"Type":"ack","seq":0}`), websocket.CloseProtocolError, codeUnreadable},
+		"unknown type":      {say(`{"type":"form"}`), websocket.CloseProtocolError, codeUnreadable},
+		"second hello":      {func(r *raw) { r.write(r.hello) }, websocket.CloseProtocolError, codeUnreadable},
+		"not UTF-8":         {say("{\"type\":\"\xff\"}"), websocket.CloseInvalidFramePayloadData, codeUnreadable},
+		"ack from beyond":   {say(`{"type":"ack","seq":99}`), websocket.ClosePolicyViolation, codeNotAllowed},
+		"ack below zero":    {say(`{"type":"ack","seq":-1}`), websocket.ClosePolicyViolation, codeNotAllowed},
+		"ack of nothing":    {say(`{"type":"ack"}`), websocket.CloseProtocolError, codeUnreadable},
+		"ack of null":       {say(`{"type":"ack","seq":null}`), websocket.CloseProtocolError, codeUnreadable},
+		"ack of a word":     {say(`{"type":"ack","seq":"1"}`), websocket.CloseProtocolError, codeUnreadable},
+		"ack of a fraction": {say(`{"type":"ack","seq":0.5}`), websocket.CloseProtocolError, codeUnreadable},
+		"ack beside itself": {say(`{"type":"ack","seq":0,"SEQ":0}`), websocket.CloseProtocolError, codeUnreadable},
+		"no base64":         {say(`{"type":"submit","id":"` + someID + `","message":"%%"}`), websocket.CloseProtocolError, codeUnreadable},
+		"base64url":         {say(`{"type":"submit","id":"` + someID + `","message":"-_-_"}`), websocket.CloseProtocolError, codeUnreadable},
+		"no UUID":           {say(`{"type":"submit","id":"1","message":"eA=="}`), websocket.CloseProtocolError, codeUnreadable},
+		"no id":             {say(`{"type":"submit","message":"eA=="}`), websocket.CloseProtocolError, codeUnreadable},
+		"no message":        {say(`{"type":"submit","id":"` + someID + `"}`), websocket.CloseProtocolError, codeUnreadable},
+		"empty message":     {say(`{"type":"submit","id":"` + someID + `","message":""}`), websocket.CloseProtocolError, codeUnreadable},
+		"too large":         {say(`{"type":"` + strings.Repeat("x", 110_000) + `"}`), websocket.CloseMessageTooBig, codeTooLarge},
+		"large in parts": {func(r *raw) {
+			r.send(opText, false, []byte(strings.Repeat(" ", 60_000)))
+			r.send(opContinue, true, []byte(strings.Repeat(" ", 60_000)))
+		}, websocket.CloseMessageTooBig, codeTooLarge},
+		"deep nesting": {say(strings.Repeat(`{"type":`, 6000)), websocket.CloseProtocolError, codeUnreadable},
+		"many members": {say(`{"type":"ack","seq":0` + strings.Repeat(`,"x":0`, 12_000) + `}`), websocket.CloseProtocolError, codeUnreadable},
+		"an error":     {say(`{"type":"error","code":64,"message":"no key"}`), websocket.CloseNormalClosure, 0},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			l := newLab(t, func(o *Options) { o.Limits.FrameBytes = 50_000 })
-			r := l.dialRaw()
-			r.open(0)
-			kind := websocket.TextMessage
-			if c.binary {
-				kind = websocket.BinaryMessage
-			}
-			if err := r.conn.WriteMessage(kind, []byte(c.frame)); err != nil {
-				t.Fatal(err)
-			}
-			if status, code := r.closed(); status != c.status || code != c.code {
-				t.Errorf("closed with %d, code %d; want %d, %d", status, code, c.status, c.code)
-			}
+			l := newLab(t, func(o *Options) { o.Limits.FrameBytes = 100_000 })
+			r := l.dialRaw().open(0)
+			c.send(r)
+			r.ends(c.status, c.code)
 			equal(t, "offers", len(l.inbounds), 0)
 		})
 	}
 }
 
+func say(text string) func(*raw) { return func(r *raw) { r.text(text) } }
+
+func TestWhatIsUnusualAndAllowedIsTaken(t *testing.T) {
+	l := newLab(t, nil)
+	r := l.dialRaw().open(0)
+	r.text(`{"seq":0,"type":"ack","later":{"version":[2]}}`) // type last, a member that we don't know
+	r.send(opPing, true, []byte("there?"))
+	if opcode, payload, err := r.frame(); opcode != opPong || string(payload) != "there?" || err != nil {
+		t.Errorf("after a ping came opcode %d, %q, %v; want its pong", opcode, payload, err)
+	}
+	half := `{"type":"submit","id":"` + someID + `","message":"`
+	r.send(opText, false, []byte(half))
+	r.send(opPing, true, nil)
+	r.send(opContinue, false, []byte("eA=="))
+	r.send(opContinue, true, []byte(`"}`))
+	if opcode, _, err := r.frame(); opcode != opPong || err != nil {
+		t.Errorf("a ping between two parts is answered by opcode %d, %v; want a pong", opcode, err)
+	}
+	r.read("accepted")
+	r.submit(uuid.NewString(), string(openpgp.Armor(openpgp.ArmorMessage, []byte("form"))))
+	r.read("accepted")
+	equal(t, "an armored message", l.inbounds[1].Raw, []byte("form"))
+}
+
 func TestBeforeHelloNothingElseIsTaken(t *testing.T) {
+	hello := func(change string) string {
+		whole := object{"type": "hello", "operation": "OP-7K3", "participant": "LV", "after": 0, "client_nonce": strings.Repeat("A", 44), "proof": "AAAA"}
+		delete(whole, change)
+		return string(encode(whole))
+	}
 	l := newLab(t, nil)
 	for frame, want := range map[string]int{
-		`{"type":"submit","id":"` + uuid.NewString() + `","message":"eA=="}`: websocket.ClosePolicyViolation,
-		`{"type":"hello","operation":"A\nB"}`:                                websocket.CloseProtocolError,
-		`{"type":"hello","after":-1}`:                                        websocket.CloseProtocolError,
-		`{"type":"` + strings.Repeat("x", 10_000) + `"}`:                     websocket.CloseMessageTooBig,
+		`{"type":"submit","id":"` + someID + `","message":"eA=="}`: websocket.ClosePolicyViolation,
+		`{"type":"ack","seq":0}`:                                   websocket.ClosePolicyViolation,
+		hello("operation"):                                         websocket.CloseProtocolError,
+		hello("participant"):                                       websocket.CloseProtocolError,
+		hello("after"):                                             websocket.CloseProtocolError,
+		hello("client_nonce"):                                      websocket.CloseProtocolError,
+		hello("proof"):                                             websocket.CloseProtocolError,
+		strings.Replace(hello(""), `"after":0`, `"after":-1`, 1):                       websocket.CloseProtocolError,
+		strings.Replace(hello(""), `OP-7K3`, `OP\n7K3`, 1):                             websocket.CloseProtocolError,
+		strings.Replace(hello(""), strings.Repeat("A", 44), strings.Repeat("A", 8), 1): websocket.CloseProtocolError,
+		strings.Replace(hello(""), `AAAA"`, `%"`, 1):                                   websocket.CloseProtocolError,
+		`{"type":"` + strings.Repeat("x", 10_000) + `"}`:                               websocket.CloseMessageTooBig,
 	} {
 		r := l.dialRaw()
-		if err := r.conn.WriteMessage(websocket.TextMessage, []byte(frame)); err != nil {
-			t.Fatal(err)
-		}
-		if status, _ := r.closed(); status != want {
-			t.Errorf("%.40s… closed with %d; want %d", frame, status, want)
+		r.text(frame)
+		if status, code := r.closed(); status != want || code == 0 {
+			t.Errorf("%.80s… closed with %d, code %d; want %d and a code", frame, status, code, want)
 		}
 	}
 }
 
-func TestSubmitsBeyondTheRateAreRefusedOverAnySession(t *testing.T) {
-	l := newLab(t, func(o *Options) { o.Limits.SubmitsMinute = 2 })
-	c := l.dial(new(inbox))
-	for i := range 2 {
-		if _, err := c.Submit(t.Context(), uuid.NewString(), []byte("form")); err != nil {
-			t.Fatalf("submit %d: %v", i, err)
-		}
-	}
-	for range 2 {
-		_, err := c.Submit(t.Context(), uuid.NewString(), []byte("form"))
-		var e *RemoteError
-		if !errors.As(err, &e) || e.Code != codeTooFast || e.Final() {
-			t.Errorf("Submit = %v; want a refusal of code %d that passes", err, codeTooFast)
-		}
-		c = l.dial(new(inbox))
-	}
-	equal(t, "forms", len(l.inbounds), 2)
+func TestNonceLivesForItsTimeAlone(t *testing.T) {
+	l := newLab(t, func(o *Options) { o.Limits.HandshakeSecond = 1 })
+	r := l.dialRaw()
+	r.ends(websocket.ClosePolicyViolation, codeParticipant)
 }
 
-func TestConnectionCaps(t *testing.T) {
+func TestSubmitsBeyondTheRateAreSlowedAndToldSo(t *testing.T) {
+	l := newLab(t, func(o *Options) { o.Limits.SubmitsMinute, o.Limits.SubmitsBurst = 600, 2 })
+	r := l.dialRaw().open(0)
+	var waited float64
+	for range 4 {
+		r.submit(uuid.NewString(), "form")
+		if ms, ok := r.read("accepted")["waited_ms"].(float64); ok {
+			waited += ms
+		}
+	}
+	if waited < 150 || waited > 200 {
+		t.Errorf("four submits at ten a second after two at once waited %.0f ms in all; want 200", waited)
+	}
+	equal(t, "forms", len(l.inbounds), 4)
+}
+
+func TestConnectionsWithoutAProofAreCapped(t *testing.T) {
 	l := newLab(t, func(o *Options) { o.Limits.PerAddress = 2 })
 	first := l.dialRaw()
+	l.dialRaw().open(0) // proven: it doesn't count
 	l.dialRaw()
-	d := websocket.Dialer{Subprotocols: []string{Subprotocol}}
-	_, resp, err := d.Dial(l.url(), nil)
-	if err == nil || resp == nil || resp.StatusCode != http.StatusTooManyRequests {
-		t.Fatalf("third connection = %v, %v; want 429", resp, err)
+	_, _, resp := l.upgrade("Sec-WebSocket-Protocol: jco-form.v1")
+	if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" {
+		t.Fatalf("third connection without a proof = %s; want 429 and when to try again", resp.Status)
 	}
 	first.conn.Close()
 	eventually(t, "a place is free again", func() bool {
-		conn, _, err := d.Dial(l.url(), nil)
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
+		conn, _, resp := l.upgrade("Sec-WebSocket-Protocol: jco-form.v1")
+		conn.Close()
+		return resp.StatusCode == http.StatusSwitchingProtocols
 	})
 }
 
 func TestForeignPagesAndForeignProtocolsAreRefused(t *testing.T) {
 	l := newLab(t, nil)
+	ours := "Sec-WebSocket-Protocol: jco-form.v1"
 	for name, c := range map[string]struct {
-		d      websocket.Dialer
-		header http.Header
+		header []string
 		want   int
 	}{
-		"a foreign page":  {websocket.Dialer{Subprotocols: []string{Subprotocol}}, http.Header{"Origin": {"https://evil.example"}}, 403},
-		"a null origin":   {websocket.Dialer{Subprotocols: []string{Subprotocol}}, http.Header{"Origin": {"null"}}, 403},
-		"no subprotocol":  {websocket.Dialer{}, nil, 400},
-		"another version": {websocket.Dialer{Subprotocols: []string{"jco-form.v9"}}, nil, 400},
+		"a foreign page":    {[]string{ours, "Origin: https://evil.example"}, 403},
+		"a null origin":     {[]string{ours, "Origin: null"}, 403},
+		"no subprotocol":    {nil, 400},
+		"another version":   {[]string{"Sec-WebSocket-Protocol: jco-form.v9"}, 400},
+		"one of several":    {[]string{"Sec-WebSocket-Protocol: soap, jco-form.v1"}, 101},
+		"a page of our own": {[]string{ours, "Origin: http://" + l.http.Listener.Addr().String()}, 101},
 	} {
-		_, resp, err := c.d.Dial(l.url(), c.header)
-		if err == nil || resp == nil || resp.StatusCode != c.want {
-			t.Errorf("%s: %v, %v; want %d", name, resp, err, c.want)
+		if _, _, resp := l.upgrade(c.header...); resp.StatusCode != c.want {
+			t.Errorf("%s: %s; want %d", name, resp.Status, c.want)
 		}
 	}
 }
@@ -176,52 +259,20 @@ func TestForeignPagesAndForeignProtocolsAreRefused(t *testing.T) {
 func TestClientSpeaksOnlyToThePinnedGateway(t *testing.T) {
 	l := newLab(t, nil)
 	opt := l.options(new(inbox))
-	opt.Gateway = key(t, "stranger").Certificate()
-	if c, err := Dial(t.Context(), opt); err == nil {
-		c.Close()
-		t.Error("Dial accepted another key than the pinned one")
+	opt.Gateways = []*openpgp.Certificate{key(t, "stranger").Certificate()}
+	var wrong *WrongGateway
+	if _, err := Dial(t.Context(), opt); !errors.As(err, &wrong) {
+		t.Errorf("Dial to a gateway with another key = %v; want it named", err)
 	}
-	opt = l.options(new(inbox))
+	opt.Gateways = append(opt.Gateways, key(t, "OCU").Certificate())
+	c, err := Dial(t.Context(), opt)
+	if err != nil {
+		t.Fatalf("Dial with the new key beside the old one = %v", err)
+	}
+	c.Close()
+	equal(t, "the one that proved itself", c.Session().Gateway.Fingerprint(), key(t, "OCU").Certificate().Fingerprint())
 	opt.URL = "ws://channel.gateway.example/v1/channel"
 	if _, err := Dial(t.Context(), opt); err == nil || !strings.Contains(err.Error(), "wss://") {
 		t.Errorf("Dial over an open line = %v; want a refusal", err)
 	}
-}
-
-func TestPositionBeyondTheSequenceIsTold(t *testing.T) {
-	l := newLab(t, nil)
-	in := &inbox{after: 40}
-	opt := l.options(in)
-	var told Opened
-	opt.Opened = func(o Opened) error { told = o; in.mu.Lock(); in.after = o.Last; in.mu.Unlock(); return nil }
-	c, err := Dial(t.Context(), opt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	equal(t, "last", told.Last, int64(0))
-	eventually(t, "the session lives", func() bool { return len(l.server.Sessions()) == 1 })
-	l.send("d1")
-	eventually(t, "new forms come", func() bool { return len(in.seqs()) == 1 })
-}
-
-func TestErrorThatKeepsAFrameBringsItAgain(t *testing.T) {
-	l := newLab(t, nil)
-	in := &inbox{fail: func(d Delivery) error {
-		if d.Seq == 2 {
-			return fmt.Errorf("disk full")
-		}
-		return nil
-	}}
-	c := l.dial(in)
-	l.send("d1")
-	l.send("d2")
-	<-c.Done()
-	if errors.Is(c.Err(), io.EOF) || !strings.Contains(c.Err().Error(), "disk full") {
-		t.Errorf("Err = %v; want the handler's error", c.Err())
-	}
-	in.fail = nil
-	l.dial(in)
-	eventually(t, "it came again", func() bool { return l.seq.ackedBy(lv) == 2 })
-	equal(t, "numbers", in.seqs(), upTo(2))
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,14 +18,21 @@ import (
 // nonceSize is the length of a nonce in bytes.
 const nonceSize = 32
 
-// claim is what a participant's proof covers. Nonces stand in it as the base64
-// text of the frames. Each line ends with LF, but for the last, where both ways
-// are read and the shorter is written.
+// The length of a client's nonce as text: 32 bytes take 43 characters of base64
+// without padding.
+const (
+	clientNonceLeast = 43
+	clientNonceMost  = 128
+)
+
+// claim is what a participant's proof covers. Nonces stand in it as the text of
+// the frames. Each line ends with LF, but for the last, where both ways are read
+// and the shorter is written.
 type claim struct {
 	host        string // as dialled, lower case, without the port
 	fingerprint string // the gateway's, as its challenge wrote it
 	nonce       []byte
-	clientNonce []byte
+	clientNonce string
 	operation   operation.Code
 	participant operation.ParticipantCode
 	after       int64
@@ -34,8 +42,7 @@ type claim struct {
 func (c claim) lines() []byte {
 	return []byte(strings.Join([]string{
 		"jco-form.v1 client", c.host, c.fingerprint,
-		base64.StdEncoding.EncodeToString(c.nonce),
-		base64.StdEncoding.EncodeToString(c.clientNonce),
+		base64.StdEncoding.EncodeToString(c.nonce), c.clientNonce,
 		string(c.operation), string(c.participant), strconv.FormatInt(c.after, 10),
 	}, "\n"))
 }
@@ -54,26 +61,42 @@ func greeting(clientLines []byte, session string, last int64, limits []byte) []b
 	return []byte(s)
 }
 
-// proven checks a proof against the confirmed certificates and the hosts under
-// which this gateway may be dialled. It returns the signed lines and the
+// proven checks a proof against the confirmed certificates and the texts that
+// may stand for the host dialled. It returns the signed lines and the
 // fingerprint of the certificate that made the proof.
 func (c claim) proven(proof []byte, hosts []string, confirmed []*openpgp.Certificate, at time.Time) ([]byte, openpgp.Fingerprint, bool) {
 	for _, host := range hosts {
-		c.host = strings.ToLower(host)
+		c.host = host
 		lines := c.lines()
 		for _, signed := range [][]byte{lines, append(lines[:len(lines):len(lines)], '\n')} {
-			if fp, ok := signedBy(signed, proof, confirmed, at); ok {
-				return signed, fp, true
+			if s := signedBy(signed, proof, confirmed, at); s.Verdict == openpgp.Good {
+				return signed, s.Fingerprint, true
 			}
 		}
 	}
 	return nil, "", false
 }
 
-// signedBy reports which of the certificates made a good detached signature.
-func signedBy(signed, proof []byte, among []*openpgp.Certificate, at time.Time) (openpgp.Fingerprint, bool) {
-	s := openpgp.VerifyDetached(signed, proof, func(uint64, openpgp.Fingerprint) []*openpgp.Certificate { return among }, at)
-	return s.Fingerprint, s.Verdict == openpgp.Good
+// signedBy says what a detached signature proves where only these certificates
+// are known.
+func signedBy(signed, proof []byte, among []*openpgp.Certificate, at time.Time) openpgp.Signature {
+	return openpgp.VerifyDetached(signed, proof, func(uint64, openpgp.Fingerprint) []*openpgp.Certificate { return among }, at)
+}
+
+// dialled returns the texts that a participant may have signed as the host that
+// it dialled: the names of this gateway and, where the Host header is one of
+// them, that header as it was written, with and without its port. A proof made
+// for another host is under none of them.
+func dialled(names []string, header string) []string {
+	var hosts []string
+	for _, name := range names {
+		hosts = append(hosts, strings.ToLower(name))
+	}
+	if line(header) && slices.Contains(hosts, hostOnly(header)) {
+		hosts = append(hosts, header, strings.ToLower(header), withoutPort(header))
+	}
+	slices.Sort(hosts)
+	return slices.Compact(hosts)
 }
 
 // newNonce returns fresh random bytes; reading them can't fail.
@@ -85,8 +108,12 @@ func newNonce() []byte {
 
 // hostOnly takes the port off a host and lowers its case.
 func hostOnly(hostport string) string {
-	if h, _, err := net.SplitHostPort(hostport); err == nil {
-		hostport = h
+	return strings.ToLower(strings.Trim(withoutPort(hostport), "[]"))
+}
+
+func withoutPort(hostport string) string {
+	if _, port, err := net.SplitHostPort(hostport); err == nil {
+		return strings.TrimSuffix(hostport, ":"+port)
 	}
-	return strings.ToLower(strings.Trim(hostport, "[]"))
+	return hostport
 }

@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 
@@ -14,8 +15,36 @@ type memory struct {
 	mu     sync.Mutex
 	rows   map[seat]*sequence
 	seatOf map[string]seat // by session id
-	fail   error           // what Number answers once
-	late   bool            // Number gives the number, yet answers with fail
+	fault  *fault
+}
+
+// fault makes one call of a method fail: before it did anything or, where it was
+// recorded, after it did everything.
+type fault struct {
+	method   string
+	recorded bool
+
+	mu   sync.Mutex
+	left int // calls until it strikes; it strikes once
+}
+
+var errFault = errors.New("the record is away")
+
+func (f *fault) around(method string, do func() error) error {
+	if f == nil || method != f.method {
+		return do()
+	}
+	f.mu.Lock()
+	f.left--
+	strikes := f.left == 0
+	f.mu.Unlock()
+	if strikes && !f.recorded {
+		return errFault
+	}
+	if err := do(); err != nil || !strikes {
+		return err
+	}
+	return errFault
 }
 
 type sequence struct {
@@ -35,23 +64,32 @@ func (m *memory) row(s seat) *sequence {
 	return m.rows[s]
 }
 
-func (m *memory) OpenSession(_ context.Context, s gateway.Session) (int64, int64, error) {
+func (m *memory) OpenSession(_ context.Context, s gateway.Session) (last, acked int64, err error) {
+	return last, acked, m.fault.around("OpenSession", func() error {
+		last, acked = m.openSession(s)
+		return nil
+	})
+}
+
+func (m *memory) openSession(s gateway.Session) (last, acked int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	where := seat{s.Operation, s.Participant}
 	r := m.row(where)
 	r.live = s.ID
 	m.seatOf[s.ID] = where
-	return int64(len(r.numbers)), r.acked, nil
+	return int64(len(r.numbers)), r.acked
 }
 
 func (m *memory) CloseSession(_ context.Context, id string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if r := m.row(m.seatOf[id]); r.live == id {
-		r.live = ""
-	}
-	return nil
+	return m.fault.around("CloseSession", func() error {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if r := m.row(m.seatOf[id]); r.live == id {
+			r.live = ""
+		}
+		return nil
+	})
 }
 
 func (m *memory) LiveSessions(_ context.Context, ids []string) (map[string]bool, error) {
@@ -64,52 +102,63 @@ func (m *memory) LiveSessions(_ context.Context, ids []string) (map[string]bool,
 	return live, nil
 }
 
-func (m *memory) Number(_ context.Context, session string, id gateway.DeliveryID) (int64, error) {
+func (m *memory) Number(_ context.Context, session string, id gateway.DeliveryID) (seq int64, err error) {
+	err = m.fault.around("Number", func() (err error) {
+		seq, err = m.number(session, id)
+		return err
+	})
+	return seq, err
+}
+
+func (m *memory) number(session string, id gateway.DeliveryID) (int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.row(m.seatOf[session])
 	if r.live != session {
 		return 0, gateway.ErrFenced
 	}
-	fail := m.fail
-	m.fail = nil
-	if fail != nil && !m.late {
-		return 0, fail
-	}
 	i := slices.Index(r.numbers, id)
 	if i < 0 {
 		r.numbers = append(r.numbers, id)
 		i = len(r.numbers) - 1
 	}
-	if fail != nil {
-		return 0, fail
-	}
 	return int64(i + 1), nil
 }
 
-func (m *memory) Numbered(_ context.Context, op operation.Code, p operation.ParticipantCode, after int64, limit int) ([]gateway.Numbered, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	r := m.row(seat{op, p})
-	var list []gateway.Numbered
-	for i := after; i < int64(len(r.numbers)) && len(list) < limit; i++ {
-		if r.numbers[i] != "" {
-			list = append(list, gateway.Numbered{Seq: i + 1, Delivery: r.numbers[i]})
+func (m *memory) Numbered(_ context.Context, op operation.Code, p operation.ParticipantCode, after int64, limit int) (list []gateway.Numbered, err error) {
+	err = m.fault.around("Numbered", func() error {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		r := m.row(seat{op, p})
+		for i := after; i < int64(len(r.numbers)) && len(list) < limit; i++ {
+			if r.numbers[i] != "" {
+				list = append(list, gateway.Numbered{Seq: i + 1, Delivery: r.numbers[i]})
+			}
 		}
-	}
-	return list, nil
+		return nil
+	})
+	return list, err
 }
 
-func (m *memory) Acknowledge(_ context.Context, op operation.Code, p operation.ParticipantCode, seq int64, _ string) ([]gateway.DeliveryID, error) {
+func (m *memory) Acknowledge(_ context.Context, op operation.Code, p operation.ParticipantCode, seq int64, _ string) (settled []gateway.DeliveryID, err error) {
+	err = m.fault.around("Acknowledge", func() error {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		r := m.row(seat{op, p})
+		for r.acked < min(seq, int64(len(r.numbers))) {
+			settled = append(settled, r.numbers[r.acked])
+			r.acked++
+		}
+		return nil
+	})
+	return settled, err
+}
+
+// given is how many numbers a participant's sequence has.
+func (m *memory) given(s seat) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r := m.row(seat{op, p})
-	var settled []gateway.DeliveryID
-	for r.acked < min(seq, int64(len(r.numbers))) {
-		settled = append(settled, r.numbers[r.acked])
-		r.acked++
-	}
-	return settled, nil
+	return len(m.row(s).numbers)
 }
 
 func (m *memory) ackedBy(s seat) int64 {
@@ -120,5 +169,5 @@ func (m *memory) ackedBy(s seat) int64 {
 
 // openElsewhere is another node's session of the same participant.
 func (m *memory) openElsewhere(s seat) {
-	_, _, _ = m.OpenSession(context.Background(), gateway.Session{ID: "elsewhere", Operation: s.operation, Participant: s.participant})
+	m.openSession(gateway.Session{ID: "elsewhere", Operation: s.operation, Participant: s.participant})
 }

@@ -20,8 +20,10 @@ import (
 // Keys is what the channel asks of the key ring.
 type Keys interface {
 	// Confirmed returns the participant's certificates that are confirmed and not
-	// blocked. None is no error.
+	// blocked. None is no error: nor is an operation that isn't in force.
 	Confirmed(ctx context.Context, op operation.Code, p operation.ParticipantCode) ([]*openpgp.Certificate, error)
+	// Version returns what is another whenever an answer of Confirmed may be.
+	Version(ctx context.Context) (string, error)
 }
 
 // Options is what a Server needs.
@@ -61,6 +63,9 @@ type Server struct {
 	admit    *admission
 	opening  [32]sync.Mutex // by participant: sessions open one after the other
 
+	incoming, outgoing slots // large frames in memory
+	rendering          slots // numbered deliveries that are made anew
+
 	mu       sync.Mutex // guards what follows
 	ctx      context.Context
 	offer    Offer
@@ -85,9 +90,10 @@ func NewServer(opt Options) *Server {
 	limits := opt.Limits.withDefaults()
 	return &Server{
 		opt: opt, limits: limits, admit: newAdmission(limits), sessions: make(map[seat]*session),
+		incoming: newSlots(limits.Large), outgoing: newSlots(limits.Large), rendering: newSlots(limits.Large),
 		upgrader: websocket.Upgrader{
 			HandshakeTimeout: 10 * time.Second,
-			ReadBufferSize:   1 << 10,
+			ReadBufferSize:   512, // what is larger is read past it
 			WriteBufferSize:  4 << 10,
 			WriteBufferPool:  new(sync.Pool), // an idle connection holds no write buffer
 			Subprotocols:     []string{Subprotocol},
@@ -116,21 +122,29 @@ func (s *Server) Receive(ctx context.Context, offer func(context.Context, *gatew
 	s.mu.Unlock()
 	ticker := time.NewTicker(s.limits.Poll)
 	defer ticker.Stop()
-	for n := 0; ; n++ {
+	for ctx.Err() == nil {
 		select {
 		case <-ticker.C:
 			s.dropReplaced(ctx)
-			if n%keyCheckEvery == 0 {
-				s.dropBlocked(ctx)
-			}
+			s.dropBlocked(ctx)
 		case <-ctx.Done():
-			s.mu.Lock()
-			s.offer = nil // no connection joins running from here on
-			s.mu.Unlock()
-			s.running.Wait()
-			return nil
 		}
 	}
+	for _, x := range s.live() {
+		x.end(goingAway)
+	}
+	s.running.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.offer = nil
+	return nil
+}
+
+// offering returns the offer, nil where the server doesn't receive.
+func (s *Server) offering() Offer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.offer
 }
 
 // ServeHTTP upgrades the connection of a participant. It must not stand behind a
@@ -146,7 +160,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the gateway is starting or stopping; try again", http.StatusServiceUnavailable)
 		return
 	}
-	release, ok := s.admit.enter(hostOnly(r.RemoteAddr))
+	t, ok := s.admit.enter(hostOnly(r.RemoteAddr))
 	if !ok {
 		s.running.Done()
 		w.Header().Set("Retry-After", "30")
@@ -155,17 +169,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	conn, err := s.upgrader.Upgrade(w, r, nil)
 	if err != nil { // Upgrade has answered
-		release.all()
+		t.all()
 		s.running.Done()
 		return
 	}
 	// The handler returns, so that the HTTP server's buffers and stack go; the
 	// connection lives on its own goroutine.
-	go func() {
-		defer s.running.Done()
-		defer release.all()
-		s.serve(ctx, conn, r.RemoteAddr, release)
-	}()
+	go s.serve(ctx, conn, origin{r.RemoteAddr, r.Host}, t)
 }
 
 // join counts a connection while the server receives.
@@ -175,7 +185,7 @@ func (s *Server) join() (context.Context, bool) {
 	if s.offer == nil || s.ctx.Err() != nil {
 		return nil, false
 	}
-	s.running.Add(1)
+	s.running.Add(1) // under mu while ctx lives, hence before Receive waits
 	return s.ctx, true
 }
 
@@ -194,7 +204,7 @@ func (s *Server) Sessions() []gateway.Session {
 // operation closed. A participant with another confirmed key may come back.
 func (s *Server) End(op operation.Code, p operation.ParticipantCode) {
 	if x := s.at(seat{op, p}); x != nil {
-		x.end(closing{status: websocket.ClosePolicyViolation, code: codeParticipant, message: "the session was ended by the gateway; call the coordination unit"})
+		x.end(blocked)
 	}
 }
 
@@ -214,10 +224,6 @@ func (s *Server) live() []*session {
 	}
 	return list
 }
-
-// keyCheckEvery is after how many polls the keys of all sessions are looked up
-// again: what was blocked on another node ends here too.
-const keyCheckEvery = 5
 
 // dropReplaced ends the sessions that another node has replaced.
 func (s *Server) dropReplaced(ctx context.Context) {
@@ -243,15 +249,25 @@ func (s *Server) dropReplaced(ctx context.Context) {
 	}
 }
 
-// dropBlocked ends the sessions whose key is not confirmed any more.
+// dropBlocked ends the sessions whose key is not confirmed any more. Those that
+// were looked at since the keys last changed aren't looked at again; a record that
+// is away ends no session.
 func (s *Server) dropBlocked(ctx context.Context) {
+	now, err := s.opt.Keys.Version(ctx)
+	if err != nil {
+		return
+	}
 	for _, x := range s.live() {
+		if x.keys == now {
+			continue
+		}
 		certs, err := s.opt.Keys.Confirmed(ctx, x.who.Operation, x.who.Participant)
 		if err != nil {
-			continue // a record that is away ends no session
+			return
 		}
 		if !slices.ContainsFunc(certs, func(c *openpgp.Certificate) bool { return string(c.Fingerprint()) == x.who.Fingerprint }) {
-			s.End(x.who.Operation, x.who.Participant)
+			x.end(blocked)
 		}
+		x.keys = now
 	}
 }

@@ -3,6 +3,10 @@ package websocket
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,9 +15,72 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
+	"github.com/gowebpki/jcs"
 
+	"liaison/crypto/openpgp"
 	"liaison/gateway"
 )
+
+// gatewayProven checks welcome as somebody would who has read the protocol page
+// alone.
+func (r *raw) gatewayProven() {
+	r.t.Helper()
+	limits, err := json.Marshal(r.greet["limits"])
+	if err == nil {
+		limits, err = jcs.Transform(limits)
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte(r.lines))
+	lines := strings.Join([]string{"jco-form.v1 gateway", hex.EncodeToString(sum[:]), r.greet["session"].(string), fmt.Sprint(r.greet["last"]), string(limits)}, "\n")
+	if strings.HasSuffix(r.lines, "\n") {
+		lines += "\n"
+	}
+	proof, err := base64.StdEncoding.DecodeString(r.greet["proof"].(string))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if s := signedBy([]byte(lines), proof, []*openpgp.Certificate{key(r.t, "OCU").Certificate()}, time.Now()); s.Verdict != openpgp.Good {
+		r.t.Errorf("the gateway's proof over\n%s\nis %s", lines, s.Verdict)
+	}
+}
+
+func TestFramesHaveTheMembersOfTheProtocolPage(t *testing.T) {
+	l := newLab(t, nil)
+	r := l.dialRaw()
+	nonce, err := base64.StdEncoding.DecodeString(r.nonce["nonce"].(string))
+	if err != nil || len(nonce) != 32 {
+		t.Errorf("nonce = %d bytes, %v; want 32", len(nonce), err)
+	}
+	delete(r.nonce, "nonce")
+	defer func() { r.nonce["nonce"] = "" }()
+	equal(t, "challenge", r.nonce, object{"type": "challenge", "gateway": "OCU", "fingerprint": string(key(t, "OCU").Certificate().Fingerprint())})
+
+	r = l.dialRaw().open(0)
+	r.gatewayProven()
+	equal(t, "limits", r.greet["limits"], any(object{"frame_bytes": 25165824., "submits_minute": 30000., "submits_burst": 3000., "unacknowledged": 32.,
+		"ping_seconds": 25., "silence_seconds": 60., "handshake_seconds": 30., "bytes_second": 32768.}))
+	if _, err := uuid.Parse(r.greet["session"].(string)); err != nil || r.greet["last"] != 0. {
+		t.Errorf("welcome = %v; want a session and last 0", r.greet)
+	}
+	r.submit(someID, "form")
+	equal(t, "answer", r.read("accepted"), object{"type": "accepted", "id": someID, "reference": "LV-VID-2026-000001",
+		"answer": base64.StdEncoding.EncodeToString([]byte("answer ack-1 for LV"))})
+	eventually(t, "the session lives", func() bool { return len(l.server.Sessions()) == 1 })
+	l.send("d1")
+	equal(t, "form", r.read("form"), object{"type": "form", "seq": 1., "reference": "PL-KAS-2026-000001", "delivery": "d1",
+		"message": base64.StdEncoding.EncodeToString([]byte("sealed d1"))})
+	out := outbound("d2")
+	out.Message, out.Status = nil, &gateway.Status{Reference: "LV-VID-2026-000001", Recipient: "PL", State: gateway.Failed, Reason: "mailbox-full", Phone: "+48 1"}
+	if ev, err := l.server.Send(t.Context(), out); err != nil || ev.Seq != 2 {
+		t.Fatalf("Send = %+v, %v", ev, err)
+	}
+	equal(t, "status", r.read("status"), object{"type": "status", "seq": 2., "delivery": "d2", "reference": "LV-VID-2026-000001", "recipient": "PL",
+		"state": "failed", "reason": "mailbox-full", "phone": "+48 1"})
+	r.write(object{"type": "ack", "seq": 2})
+	eventually(t, "both are acknowledged", func() bool { return l.seq.ackedBy(lv) == 2 })
+}
 
 func TestFormsGoBothWaysAndAreAcknowledged(t *testing.T) {
 	l := newLab(t, nil)
@@ -50,27 +117,33 @@ func TestVerdictsHaveTheirFrames(t *testing.T) {
 
 func TestRepeatedSubmitGetsTheSameAnswerAndIsOneForm(t *testing.T) {
 	l := newLab(t, nil)
-	id := uuid.NewString()
-	first, err := l.dial(new(inbox)).Submit(t.Context(), id, []byte("form"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	second, err := l.dial(new(inbox)).Submit(t.Context(), strings.ToUpper(id), []byte("form"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	equal(t, "answer of the repeat", second, first)
+	r := l.dialRaw().open(0)
+	r.submit(someID, "form")
+	first := r.read("accepted")
+	r.submit(someID, "form")
+	equal(t, "answer of the repeat", r.read("accepted"), first)
+	r.conn.Close()
+	r = l.dialRaw().open(0)
+	r.submit(strings.ToUpper(someID), "form")
+	first["id"] = strings.ToUpper(someID)
+	equal(t, "answer of the repeat in another session", r.read("accepted"), first)
 	equal(t, "forms", len(l.inbounds), 1)
 }
 
 func TestSameIDWithOtherBytesIsRefusedForEver(t *testing.T) {
 	l := newLab(t, nil)
-	id := uuid.NewString()
-	c := l.dial(new(inbox))
-	if _, err := c.Submit(t.Context(), id, []byte("form")); err != nil {
-		t.Fatal(err)
+	for range 2 {
+		r := l.dialRaw().open(0)
+		r.submit(someID, "form")
+		r.read("accepted")
+		r.submit(someID, "another")
+		if e := r.read("error"); e["id"] != someID || e["code"] != float64(codeOtherBytes) {
+			t.Errorf("error = %v; want code %d for this submit", e, codeOtherBytes)
+		}
+		r.ends(websocket.ClosePolicyViolation, 0)
 	}
-	_, err := c.Submit(t.Context(), id, []byte("another"))
+	c := l.dial(new(inbox))
+	_, err := c.Submit(t.Context(), someID, []byte("another"))
 	var e *RemoteError
 	if !errors.As(err, &e) || !e.Final() || e.Code != codeOtherBytes {
 		t.Errorf("Submit = %v; want a final error of code %d", err, codeOtherBytes)
@@ -87,17 +160,24 @@ func TestNothingRecordedMeansTryAgain(t *testing.T) {
 	}
 }
 
-func TestStatusFramesTakeNumbersToo(t *testing.T) {
+func TestAnErrorAboutTheSessionSettlesNoSubmit(t *testing.T) {
 	l := newLab(t, nil)
-	in := new(inbox)
-	l.dial(in)
-	out := outbound("n1")
-	out.Message, out.Status = nil, &gateway.Status{Reference: "LV-VID-2026-000001", Recipient: "PL", State: gateway.Failed, Reason: "mailbox full", Phone: "+48 1"}
-	if ev, err := l.server.Send(t.Context(), out); err != nil || ev.Seq != 1 {
-		t.Fatalf("Send = %+v, %v", ev, err)
+	l.gate = make(chan struct{})
+	c := l.dial(new(inbox))
+	got := make(chan error, 1)
+	go func() {
+		_, err := c.Submit(t.Context(), uuid.NewString(), []byte("form"))
+		got <- err
+	}()
+	l.offered(1)
+	l.server.End(lv.operation, lv.participant) // its error frame has code 62 and no id
+	l.offerErr = errors.New("away")
+	close(l.gate)
+	err := <-got
+	var e *RemoteError
+	if err == nil || errors.As(err, &e) && e.Final() {
+		t.Errorf("Submit = %v; want an error that says: submit it again", err)
 	}
-	eventually(t, "it is kept", func() bool { return len(in.seqs()) == 1 })
-	equal(t, "status", in.got[0].Status, out.Status)
 }
 
 func TestWithoutSessionSendIsDeferred(t *testing.T) {
@@ -109,13 +189,12 @@ func TestWithoutSessionSendIsDeferred(t *testing.T) {
 
 func TestReconnectResendsFromThePositionWithoutGapOrRepeat(t *testing.T) {
 	l := newLab(t, nil)
-	r := l.dialRaw()
-	r.open(0)
+	r := l.dialRaw().open(0)
 	eventually(t, "the session lives", func() bool { return len(l.server.Sessions()) == 1 })
 	for i := range 9 {
 		l.send(gateway.DeliveryID(fmt.Sprint("d", i+1)))
 	}
-	r.write(ack{"ack", 4})
+	r.write(object{"type": "ack", "seq": 4})
 	eventually(t, "the ack is recorded", func() bool { return l.seq.ackedBy(lv) == 4 })
 	r.conn.Close()
 	l.withheld["d7"] = true
@@ -129,6 +208,39 @@ func TestReconnectResendsFromThePositionWithoutGapOrRepeat(t *testing.T) {
 	lower := &inbox{after: 2}
 	l.dial(lower)
 	eventually(t, "a lower position gets all again", func() bool { return len(lower.seqs()) == 7 })
+	r = l.dialRaw().open(9)
+	equal(t, "last", r.greet["last"], any(9.))
+	equal(t, "acknowledged", l.seq.ackedBy(lv), int64(9))
+}
+
+func TestPositionIsAnAcknowledgement(t *testing.T) {
+	l := newLab(t, nil)
+	r := l.dialRaw().open(0)
+	eventually(t, "the session lives", func() bool { return len(l.server.Sessions()) == 1 })
+	for i := range 3 {
+		l.send(gateway.DeliveryID(fmt.Sprint("d", i+1)))
+	}
+	r.conn.Close()
+	r = l.dialRaw().open(2)
+	equal(t, "acknowledged", l.seq.ackedBy(lv), int64(2))
+	equal(t, "next", r.read("form")["seq"], any(3.))
+}
+
+func TestPositionBeyondTheSequenceIsTold(t *testing.T) {
+	l := newLab(t, nil)
+	in := &inbox{after: 40}
+	opt := l.options(in)
+	var told Opened
+	opt.Opened = func(o Opened) error { told = o; in.mu.Lock(); in.after = o.Last; in.mu.Unlock(); return nil }
+	c, err := Dial(t.Context(), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	equal(t, "last", told.Last, int64(0))
+	eventually(t, "the session lives", func() bool { return len(l.server.Sessions()) == 1 })
+	l.send("d1")
+	eventually(t, "new forms come", func() bool { return len(in.seqs()) == 1 })
 }
 
 func TestErasedNumberIsFilled(t *testing.T) {
@@ -140,35 +252,17 @@ func TestErasedNumberIsFilled(t *testing.T) {
 	equal(t, "numbers", in.seqs(), upTo(4))
 }
 
-func TestNumberWhoseFrameNeverLeftGoesFirst(t *testing.T) {
+func TestNewerSessionReplacesTheOlderUnderAnyKey(t *testing.T) {
 	l := newLab(t, nil)
-	in := new(inbox)
-	l.dial(in)
-	l.seq.mu.Lock()
-	l.seq.fail, l.seq.late = errors.New("answer lost"), true
-	l.seq.mu.Unlock()
-	if ev := l.send("d1"); ev.Outcome != gateway.Deferred {
-		t.Errorf("Send(d1) = %+v; want deferred", ev)
-	}
-	if ev := l.send("d2"); ev.Outcome != gateway.Deferred || ev.Seq != 2 {
-		t.Errorf("Send(d2) = %+v; want deferred behind 1", ev)
-	}
-	eventually(t, "both came in order", func() bool { return l.seq.ackedBy(lv) == 2 })
-	equal(t, "numbers", in.seqs(), upTo(2))
-	if ev := l.send("d1"); ev.Outcome != gateway.Sent || ev.Seq != 1 {
-		t.Errorf("Send(d1) again = %+v; want sent as 1", ev)
-	}
-	equal(t, "no repeat", in.seqs(), upTo(2))
-}
-
-func TestNewerSessionReplacesTheOlder(t *testing.T) {
-	l := newLab(t, nil)
-	r := l.dialRaw()
-	r.open(0)
-	l.dial(new(inbox))
-	if status, _ := r.closed(); status != CloseReplaced {
-		t.Errorf("the older session closed with %d; want %d", status, CloseReplaced)
-	}
+	l.keys.confirm(lv, key(t, "LV").Certificate(), key(t, "spare").Certificate())
+	r := l.dialRaw().open(0)
+	eventually(t, "the session lives", func() bool { return len(l.server.Sessions()) == 1 })
+	newer := l.dialRaw()
+	newer.prepare("127.0.0.1", 0)
+	newer.sign(key(t, "spare"))
+	newer.read("welcome")
+	r.ends(4001, 0)
+	equal(t, "key of the session", l.server.Sessions()[0].Fingerprint, string(key(t, "spare").Certificate().Fingerprint()))
 	equal(t, "sessions", len(l.server.Sessions()), 1)
 }
 
@@ -180,8 +274,7 @@ func TestSessionOnAnotherNodeReplacesOurs(t *testing.T) {
 					o.Limits.Poll = time.Hour
 				}
 			})
-			r := l.dialRaw()
-			r.open(0)
+			r := l.dialRaw().open(0)
 			eventually(t, "the session lives", func() bool { return len(l.server.Sessions()) == 1 })
 			l.seq.openElsewhere(lv)
 			if by == "number" {
@@ -189,33 +282,34 @@ func TestSessionOnAnotherNodeReplacesOurs(t *testing.T) {
 					t.Errorf("Send = %+v; want deferred", ev)
 				}
 			}
-			if status, _ := r.closed(); status != CloseReplaced {
-				t.Errorf("closed with %d; want %d", status, CloseReplaced)
-			}
+			r.ends(4001, 0)
 		})
 	}
 }
 
-func TestBlockingAKeyEndsItsSession(t *testing.T) {
+func TestBlockingAKeyEndsItsSessionAlone(t *testing.T) {
 	for _, by := range []string{"End", "poll"} {
 		t.Run(by, func(t *testing.T) {
 			l := newLab(t, nil)
-			r := l.dialRaw()
-			r.open(0)
-			eventually(t, "the session lives", func() bool { return len(l.server.Sessions()) == 1 })
-			l.keys.block(lv)
+			pl := seat{lv.operation, "PL"}
+			l.keys.confirm(pl, key(t, "PL").Certificate())
+			r, other := l.dialRaw().open(0), l.dialRaw()
+			other.prepare("127.0.0.1", 0)
+			other.hello["participant"], other.lines = "PL", strings.Replace(other.lines, "\nLV\n", "\nPL\n", 1)
+			other.sign(key(t, "PL"))
+			other.read("welcome")
+			eventually(t, "both sessions live", func() bool { return len(l.server.Sessions()) == 2 })
+			l.keys.confirm(lv)
 			if by == "End" {
 				l.server.End(lv.operation, lv.participant)
 			}
-			if status, code := r.closed(); status != websocket.ClosePolicyViolation || code != codeParticipant {
-				t.Errorf("closed with %d, code %d; want %d, %d", status, code, websocket.ClosePolicyViolation, codeParticipant)
-			}
+			r.ends(websocket.ClosePolicyViolation, codeParticipant)
 			again := l.dialRaw()
-			c := again.claim(0)
-			again.hello(c, key(t, "LV"), c.lines())
-			if _, code := again.closed(); code != codeParticipant {
-				t.Errorf("a blocked key opened another session (code %d)", code)
-			}
+			again.prepare("127.0.0.1", 0)
+			again.sign(key(t, "LV"))
+			again.ends(websocket.ClosePolicyViolation, codeParticipant)
+			other.submit(someID, "form")
+			other.read("accepted")
 		})
 	}
 }
@@ -223,30 +317,35 @@ func TestBlockingAKeyEndsItsSession(t *testing.T) {
 func TestStopFinishesTheOfferThenSaysGoingAway(t *testing.T) {
 	l := newLab(t, nil)
 	l.gate = make(chan struct{})
-	r := l.dialRaw()
-	r.open(0)
-	r.write(submit{"submit", uuid.NewString(), []byte("form")})
-	eventually(t, "the session lives", func() bool { return len(l.server.Sessions()) == 1 })
+	r := l.dialRaw().open(0)
+	idle := l.dialRaw()
+	r.submit(someID, "form")
+	l.offered(1)
 	l.stop()
 	close(l.gate)
-	var a answer
-	_, data, err := r.conn.ReadMessage()
-	if err == nil {
-		if err := decode(data, &a); err != nil || a.Type != "accepted" {
-			t.Errorf("frame = %s; want accepted", data)
-		}
-		status, _ := r.closed()
-		equal(t, "close status", status, websocket.CloseGoingAway)
-	} else if !websocket.IsCloseError(err, websocket.CloseGoingAway) {
-		t.Errorf("read = %v; want an answer or 1001", err)
+	r.read("accepted")
+	r.ends(websocket.CloseGoingAway, 0)
+	idle.ends(websocket.CloseGoingAway, 0)
+	<-l.over
+	if _, _, resp := l.upgrade("Sec-WebSocket-Protocol: jco-form.v1"); resp.StatusCode != 503 {
+		t.Errorf("after the end: %s; want 503", resp.Status)
 	}
+}
+
+func TestStopWaitsForAnOfferNoLongerThanItsGrace(t *testing.T) {
+	l := newLab(t, func(o *Options) { o.Limits.Grace = 50 * time.Millisecond })
+	l.gate = make(chan struct{})
+	r := l.dialRaw().open(0)
+	r.submit(someID, "form")
+	l.offered(1)
+	l.stop()
+	r.ends(websocket.CloseGoingAway, 0)
 	<-l.over
 }
 
 func TestSlowReaderIsDeferredNotBuffered(t *testing.T) {
 	l := newLab(t, func(o *Options) { o.Limits.Unacknowledged = 4; o.Limits.Patience = 10 * time.Millisecond })
-	r := l.dialRaw()
-	r.open(0)
+	r := l.dialRaw().open(0)
 	eventually(t, "the session lives", func() bool { return len(l.server.Sessions()) == 1 })
 	sent := 0
 	for i := range 10 {
@@ -257,14 +356,15 @@ func TestSlowReaderIsDeferredNotBuffered(t *testing.T) {
 		}
 	}
 	equal(t, "frames on the way", sent, 4)
-	r.write(ack{"ack", 2})
+	r.write(object{"type": "ack", "seq": 2})
 	eventually(t, "an ack makes room", func() bool { return l.send("d9").Outcome == gateway.Sent })
 }
 
 func TestReaderThatTakesNothingIsCutOff(t *testing.T) {
-	l := newLab(t, func(o *Options) { o.Limits.Write = 200 * time.Millisecond; o.Limits.Unacknowledged = 1000 })
-	r := l.dialRaw()
-	r.open(0)
+	l := newLab(t, func(o *Options) {
+		o.Limits.Write, o.Limits.BytesSecond, o.Limits.Unacknowledged = 200*time.Millisecond, 1<<30, 1000
+	})
+	l.dialRaw().open(0)
 	eventually(t, "the session lives", func() bool { return len(l.server.Sessions()) == 1 })
 	big := outbound("big")
 	big.Message = bytes.Repeat([]byte("x"), 4<<20)
@@ -280,6 +380,55 @@ func TestReaderThatTakesNothingIsCutOff(t *testing.T) {
 		}
 	}
 	t.Error("200 MB went to a reader that reads nothing")
+}
+
+func TestSlowLineHoldsUpNoOther(t *testing.T) {
+	l := newLab(t, func(o *Options) { o.Limits.Patience = 50 * time.Millisecond })
+	r := l.dialRaw().open(0)
+	eventually(t, "the session lives", func() bool { return len(l.server.Sessions()) == 1 })
+	big := outbound("big")
+	big.Message = bytes.Repeat([]byte("x"), 12<<20)
+	ctx, stop := context.WithCancel(t.Context())
+	sent := make(chan gateway.Evidence, 1)
+	go func() {
+		ev, _ := l.server.Send(ctx, big)
+		sent <- ev
+	}()
+	eventually(t, "it has its number", func() bool { return l.seq.given(lv) == 1 })
+	stop() // the gateway waits no longer; the frame goes on
+	if ev := <-sent; ev.Outcome != gateway.Sent || ev.Seq != 1 {
+		t.Errorf("Send = %+v; want sent as 1, still on its way", ev)
+	}
+	if ev := l.send("next"); ev.Outcome != gateway.Deferred {
+		t.Errorf("Send behind it = %+v; want deferred", ev)
+	}
+	equal(t, "big frame", len(r.read("form")["message"].(string)), 16<<20)
+	eventually(t, "the line is free", func() bool { return l.send("next").Outcome == gateway.Sent })
+}
+
+func TestLargeFramesWaitForRoomNotInMemory(t *testing.T) {
+	l := newLab(t, func(o *Options) { o.Limits.Large = 1 })
+	pl := seat{lv.operation, "PL"}
+	l.keys.confirm(pl, key(t, "LV").Certificate())
+	first, second := l.dialRaw().open(0), l.dialRaw()
+	second.prepare("127.0.0.1", 0)
+	second.hello["participant"], second.lines = "PL", strings.Replace(second.lines, "\nLV\n", "\nPL\n", 1)
+	second.sign(key(t, "LV"))
+	second.read("welcome")
+
+	head := `{"type":"submit","id":"` + someID + `","message":"`
+	large := strings.Repeat("eHh4", 50_000)
+	first.send(opText, false, []byte(head+large))
+	eventually(t, "the only slot is taken", func() bool { return len(l.server.incoming) == 1 })
+	second.text(head + large + `"}`)
+	second.send(opPing, true, nil)
+	first.send(opContinue, true, []byte(`"}`))
+	first.read("accepted")
+	if opcode, _, err := second.frame(); err != nil || opcode != opText { // the answer, then the pong
+		t.Errorf("after a large submit came opcode %d, %v; want its answer", opcode, err)
+	}
+	eventually(t, "the slot is free", func() bool { return len(l.server.incoming) == 0 })
+	equal(t, "forms", len(l.inbounds), 2)
 }
 
 func TestMessageBeyondTheLimitBounces(t *testing.T) {

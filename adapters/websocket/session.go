@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,36 +15,42 @@ import (
 	"liaison/gateway"
 )
 
-// session is one participant's proven connection. Two goroutines serve it: the
-// reader takes submits and acks one after the other, the writer alone writes,
-// numbers and keeps the window. Neither holds more than one frame.
+// session is one participant's proven connection. One goroutine lives as long as
+// it does: it reads, offers submits and takes acks one after the other. Whoever
+// has a frame to write takes the turn, so that frames leave in the order of their
+// numbers; what that takes is bounded, and the session waits for it at its end.
 type session struct {
 	server *Server
 	conn   *websocket.Conn
 	who    gateway.Session
-	log    *slog.Logger
+	keys   string // version of the keys when this session's was last looked up; the poll's, once it is seated
 
-	offers     chan *parcel  // from Send; taken only while the window has room
-	replies    chan []byte   // from the reader: what a submit is answered
-	acks       chan struct{} // the reader moved acked
-	readerDone chan struct{}
-	writerDone chan struct{}
+	ctx    context.Context // of what the session asks the record; outlives the server's by a grace
+	cancel context.CancelFunc
 
-	sent  atomic.Int64 // highest number written here; the writer's
-	acked atomic.Int64 // highest number acknowledged here; the reader's
-	last  int64        // highest number known to be given; the writer's
+	turn    chan struct{} // holds one token: who has it numbers, writes frames and ends the session
+	window  window
+	writing atomic.Int64 // until when a frame may be on its way, Unix nanoseconds: so long the participant may be silent
+	pinger  *time.Timer
+	work    sync.WaitGroup // what writes beside the reader; added to by who has the turn, or by the reader
 
 	endOnce sync.Once
 	ended   chan struct{}
 	why     closing // set before ended is closed
 }
 
-func newSession(s *Server, conn *websocket.Conn, who gateway.Session, log *slog.Logger) *session {
-	return &session{
-		server: s, conn: conn, who: who, log: log,
-		offers: make(chan *parcel), replies: make(chan []byte), acks: make(chan struct{}, 1),
-		readerDone: make(chan struct{}), writerDone: make(chan struct{}), ended: make(chan struct{}),
-	}
+func newSession(s *Server, conn *websocket.Conn, who gateway.Session) *session {
+	x := &session{server: s, conn: conn, who: who, turn: make(chan struct{}, 1), ended: make(chan struct{})}
+	x.ctx, x.cancel = context.WithCancel(context.Background())
+	x.pinger = time.AfterFunc(math.MaxInt64, x.ping) // run sets its time
+	x.window.size = int64(s.limits.Unacknowledged)
+	x.turn <- struct{}{}
+	return x
+}
+
+// log is the logger with what names the session; an idle one keeps none.
+func (x *session) log() *slog.Logger {
+	return x.server.opt.Log.With("session", x.who.ID, "operation", x.who.Operation, "participant", x.who.Participant)
 }
 
 // start places the session in its sequence. after counts as an acknowledgement;
@@ -51,17 +59,15 @@ func (x *session) start(ctx context.Context, after, last, acked int64) error {
 	if after > last {
 		// The participant has seen numbers that this record doesn't know: the
 		// gateway was restored from a backup. It learns that from welcome's last.
-		x.log.Error("participant's position is beyond the sequence", "after", after, "last", last)
+		x.log().Error("participant's position is beyond the sequence", "after", after, "last", last)
 		after = last
 	}
-	x.last = last
-	x.sent.Store(after)
-	x.acked.Store(after)
+	x.window.place(after, last)
 	if after <= acked {
 		return nil
 	}
 	if err := x.settle(ctx, after); err != nil {
-		x.log.Error("position can't be recorded", "error", err)
+		x.log().Error("position can't be recorded", "error", err)
 		return unavailable
 	}
 	return nil
@@ -79,124 +85,138 @@ func (x *session) settle(ctx context.Context, seq int64) error {
 	return nil
 }
 
-// end closes the session; only the first reason counts.
+// end closes the session; only the first reason counts. What is being offered is
+// finished and answered, as far as that takes no longer than the grace.
 func (x *session) end(why closing) {
 	x.endOnce.Do(func() {
 		x.why = why
 		close(x.ended)
+		time.AfterFunc(x.server.limits.Grace, x.cancel)
 	})
 	// A blocked read returns; renew looks at ended after every new deadline.
 	_ = x.conn.SetReadDeadline(time.Unix(1, 0))
 }
 
-// run serves the session until it ends.
-func (x *session) run(ctx context.Context) {
-	stop := context.AfterFunc(ctx, func() { x.end(goingAway) })
-	defer stop()
-	// What was begun is finished: an offer isn't cut off when the server stops,
-	// so that its receipt can still be told.
-	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	go func() {
-		defer close(x.readerDone)
-		x.read(work)
-	}()
-	x.write(work)
-	close(x.writerDone)
-	x.linger()
-	x.leave(context.WithoutCancel(ctx))
-}
-
-// linger lets the reader finish the submit that it holds and tells its answer,
-// then closes with the reason.
-func (x *session) linger() {
-	timeout := time.NewTimer(x.server.limits.Write)
-	defer timeout.Stop()
-	for {
-		select {
-		case frame := <-x.replies:
-			if writeFrame(x.conn, frame, x.server.limits.Write) != nil {
-				_ = x.conn.Close()
-			}
-			continue
-		case <-x.readerDone:
-			farewell(x.conn, x.why, x.server.limits.Write)
-		case <-timeout.C:
-			farewell(x.conn, x.why, x.server.limits.Write)
-		}
-		return
+// over reports whether the session has ended.
+func (x *session) over() bool {
+	select {
+	case <-x.ended:
+		return true
+	default:
+		return false
 	}
 }
 
+// run serves the session until it ends.
+func (x *session) run() {
+	x.pinger.Reset(x.server.limits.ping())
+	x.catchUp()
+	x.end(x.read())
+	x.pinger.Stop()
+	x.bye()
+	x.cancel()
+	x.work.Wait()
+	x.leave()
+}
+
+// ping asks for a sign of life, and again after a while. While a frame is being
+// written it would only wait behind it.
+func (x *session) ping() {
+	if x.writing.Load() == 0 && x.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(x.server.limits.Write)) != nil && x.writing.Load() == 0 {
+		_ = x.conn.Close()
+		return
+	}
+	if !x.over() {
+		x.pinger.Reset(x.server.limits.ping())
+	}
+}
+
+// bye tells the reason, once what is being written has left; a participant that
+// takes no more isn't told.
+func (x *session) bye() {
+	timeout := time.NewTimer(x.server.limits.Write)
+	defer timeout.Stop()
+	select {
+	case <-x.turn:
+		farewell(x.conn, x.why, x.server.limits.Write)
+		x.turn <- struct{}{}
+	case <-timeout.C:
+	}
+	_ = x.conn.Close() // and whoever is stuck in a write comes back
+}
+
 // leave gives up the seat.
-func (x *session) leave(ctx context.Context) {
+func (x *session) leave() {
 	where := seat{x.who.Operation, x.who.Participant}
 	x.server.mu.Lock()
 	if x.server.sessions[where] == x {
 		delete(x.server.sessions, where)
 	}
 	x.server.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if err := x.server.opt.Sequencer.CloseSession(ctx, x.who.ID); err != nil && !errors.Is(err, gateway.ErrFenced) {
-		x.log.Warn("session can't be closed in the record; it lapses when a newer one opens", "error", err)
+		x.log().Warn("session can't be closed in the record; it lapses when a newer one opens", "error", err)
 	}
-	x.log.Info("session ended", "status", x.why.status, "cause", x.why.message, "sent", x.sent.Load(), "acknowledged", x.acked.Load())
+	sent, acked := x.window.at()
+	x.log().Info("session ended", "status", x.why.status, "cause", x.why.message, "sent", sent, "acknowledged", acked)
 }
 
-// write is the one writer. It sends again what the participant hasn't got
-// before it takes anything new.
-func (x *session) write(ctx context.Context) {
-	ping := time.NewTicker(x.server.limits.ping())
-	defer ping.Stop()
-	ready := make(chan struct{})
-	close(ready)
-	for {
-		var offers chan *parcel
-		var behind chan struct{}
-		if x.sent.Load()-x.acked.Load() < int64(x.server.limits.Unacknowledged) {
-			if x.sent.Load() < x.last {
-				behind = ready
-			} else {
-				offers = x.offers
-			}
+// awaitTurn waits for the turn; false: the session ended or the time is over.
+func (x *session) awaitTurn(ctx context.Context, patience <-chan time.Time) bool {
+	select {
+	case <-x.turn:
+		if !x.over() {
+			return true
 		}
-		var why *closing
-		select {
-		case <-x.ended:
-			return
-		case frame := <-x.replies:
-			why = x.put(frame)
-		case <-x.acks:
-		case <-ping.C:
-			why = x.ping()
-		case <-behind:
-			why = x.resend(ctx)
-		case p := <-offers:
-			why = x.deliver(ctx, p)
-		}
-		if why != nil {
-			x.end(*why)
-		}
+		x.give()
+	case <-x.ended:
+	case <-patience:
+	case <-ctx.Done():
 	}
+	return false
 }
+
+func (x *session) give() { x.turn <- struct{}{} }
 
 // cut is a connection that takes no more.
 var cut = closing{status: websocket.CloseAbnormalClosure, message: "the connection was lost"}
 
+// put writes one frame; the caller has the turn.
 func (x *session) put(frame []byte) *closing {
-	if err := writeFrame(x.conn, frame, x.server.limits.Write); err != nil {
-		x.log.Info("frame can't be written", "cause", err)
+	within := x.server.limits.Write + x.server.limits.slowest(len(frame))
+	x.writing.Store(time.Now().Add(within).UnixNano())
+	x.renew()
+	err := writeFrame(x.conn, frame, within)
+	x.writing.Store(0)
+	x.renew()
+	if err != nil {
+		x.log().Info("frame can't be written", "cause", err)
 		_ = x.conn.Close() // half a frame may have left: nothing more can be said
 		return &cut
 	}
 	return nil
 }
 
-func (x *session) ping() *closing {
-	if err := x.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(x.server.limits.Write)); err != nil {
-		_ = x.conn.Close()
-		return &cut
+// renew gives the participant another while to show a sign of life: longer while
+// a frame is on its way, for it may have to take that first.
+func (x *session) renew() {
+	from := time.Now()
+	if until := time.Unix(0, x.writing.Load()); until.After(from) {
+		from = until
 	}
-	return nil
+	x.expectBy(from.Add(x.server.limits.silence()))
+}
+
+func (x *session) expectBy(deadline time.Time) {
+	_ = x.conn.SetReadDeadline(deadline)
+	if x.over() { // end set its deadline before ours
+		_ = x.conn.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+// silent reports whether an error is that of a read deadline.
+func silent(err error) bool {
+	var e net.Error
+	return errors.As(err, &e) && e.Timeout()
 }

@@ -1,8 +1,13 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"os"
+	"runtime"
+	"strings"
+	"time"
 
 	"liaison/adapters/websocket/agent"
 	"liaison/configs"
@@ -11,13 +16,27 @@ import (
 )
 
 type agentCmd struct {
-	Config string `short:"c" help:"Configuration file." default:"agent.yaml" type:"path"`
-	Submit bool   `help:"Submit one form from standard input, print the answer, and end."`
-	Exec   string `help:"Command to run for each received form, with its folder as argument; overrides the configuration."`
+	Config string        `short:"c" help:"Configuration file." default:"agent.yaml" type:"path"`
+	Submit bool          `help:"Submit one form from standard input, print the verified answer, and end; exit code 3 where the gateway doesn't take it."`
+	Wait   time.Duration `help:"With --submit: how long to wait for the answer; the form is kept and goes out later." default:"2m"`
+	JSON   bool          `help:"With --submit: print the answer as one JSON object."`
+	Exec   string        `help:"Command to run for each received form, with its folder as last argument; overrides the configuration. Words are split at blanks, unless the whole names a file."`
 }
 
 func (agentCmd) Help() string {
-	return "A participant's end of the WebSocket channel: received forms land in in/, forms dropped into out/ are signed, sealed and submitted.\nExample: liaison agent -c agent.yaml"
+	return `A participant's end of the WebSocket channel, for one operation. In the folder of agent.yaml:
+
+in/NAME/   a received form: form.txt to read (its first lines say who proved what), form.json,
+           form.json.asc (the originator's signature), relay.json, attachments/; superseded.txt once corrected
+out/       drop a form here: .txt, .json, or a folder with a form and its attachments;
+           it moves to out/sent or out/failed with the answer beside it
+ask/       test calls that want a person: complete the file and move it into out/
+
+Two agents never share a folder, and a second one of the same participant makes the first stand aside.
+To look at a form without sending it, use "liaison form check"; the coordination unit itself sends with "liaison forms send".
+
+Examples: liaison agent -c agent.yaml
+          liaison form new SEZ --lang lv > seizure.txt   (fill it in)   liaison agent --submit < seizure.txt`
 }
 
 func (c agentCmd) Run(a *app) error {
@@ -25,32 +44,83 @@ func (c agentCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if !c.Submit {
-		a.print("Agent of %s in %s; forms go into %s. Stop it with Ctrl-C.", opt.Participant, opt.Operation, opt.Dir)
-		err := agent.Run(a.ctx, *opt)
-		if a.ctx.Err() != nil {
-			return nil
-		}
-		return err
+	if c.Submit {
+		return c.submit(a, *opt)
 	}
-	answer, err := agent.Submit(a.ctx, *opt, a.in)
-	if err != nil {
-		return err
+	a.print("Agent of %s in %s; drop forms into %s/out. Stop it with Ctrl-C.", opt.Participant, opt.Operation, opt.Dir)
+	if opt.Roster == nil {
+		a.print("No participants_file is named: who wrote a form rests on the gateway's word.")
 	}
-	a.print("%s", answer.Text)
-	if !answer.Taken {
-		return no{"the gateway did not take the form; see its answer"}
-	}
-	return nil
+	return usage(agent.Run(a.ctx, *opt))
 }
 
-// options loads the configuration, the participant's key and the gateway's
-// certificate, which must have the fingerprint that the configuration names.
+// submit sends one form and says what became of it.
+func (c agentCmd) submit(a *app, opt agent.Options) error {
+	ctx, cancel := context.WithTimeout(a.ctx, c.Wait)
+	defer cancel()
+	answer, err := agent.Submit(ctx, opt, a.in)
+	if err != nil {
+		return usage(err)
+	}
+	if c.JSON {
+		err = a.json(map[string]any{"taken": answer.Taken, "text": answer.Text, "answer": string(answer.JSON)})
+	} else {
+		a.print("%s", strings.TrimRight(answer.Text, "\n"))
+	}
+	if err == nil && !answer.Taken {
+		return no{"the gateway did not take the form; see its answer"}
+	}
+	return err
+}
+
+// usage makes a wrong configuration of what the agent says of its options.
+func usage(err error) error {
+	var fault *agent.Fault
+	if errors.As(err, &fault) || errors.Is(err, agent.ErrInUse) {
+		return wrong{err}
+	}
+	return err
+}
+
+// options loads the configuration, the participant's key and the certificates.
 func (c agentCmd) options(a *app) (*agent.Options, error) {
 	config, err := configs.LoadAgent(c.Config)
 	if err != nil {
 		return nil, wrong{err}
 	}
+	opt := &agent.Options{Dir: config.Path(config.Folder), URL: config.URL, Operation: operation.Code(config.Operation), Participant: operation.ParticipantCode(config.Participant),
+		Prefix: config.Reference, Language: config.Language, Program: "liaison agent " + version + " " + runtime.GOOS, Exec: config.Exec, ExecTimeout: config.ExecTimeout,
+		Log: slog.New(slog.NewTextHandler(a.err, nil))}
+	if opt.Prefix == "" {
+		opt.Prefix = config.Participant + "-AGENT"
+	}
+	if c.Exec != "" {
+		opt.Exec = commandLine(c.Exec)
+	}
+	if opt.Keys, err = ownKeys(config); err != nil {
+		return nil, err
+	}
+	if opt.Gateways, err = pinned(config); err != nil {
+		return nil, err
+	}
+	if config.Participants != "" {
+		if opt.Roster, err = agent.ReadRoster(config.Path(config.Participants)); err != nil {
+			return nil, wrongf("participants_file: %w", err)
+		}
+	}
+	opt.TLS, err = trusting(config.Path(config.CAFile))
+	return opt, err
+}
+
+// commandLine is a command as people write one: a program, or one with arguments.
+func commandLine(text string) []string {
+	if _, err := os.Stat(text); err == nil {
+		return []string{text}
+	}
+	return strings.Fields(text)
+}
+
+func ownKeys(config *configs.Agent) ([]*openpgp.SecretKey, error) {
 	passphrase, err := configs.Secret(config.Path(config.PassphraseFile), "LIAISON_PASSPHRASE")
 	if err != nil {
 		return nil, wrong{err}
@@ -61,38 +131,38 @@ func (c agentCmd) options(a *app) (*agent.Options, error) {
 	}
 	keys, err := openpgp.ParseSecretKeys(data, passphrase)
 	if err != nil {
-		return nil, wrongf("%s: %w", config.KeyFile, err)
+		return nil, wrongf("key_file %s: %w", config.KeyFile, err)
 	}
-	cert, err := pinned(config)
-	if err != nil {
-		return nil, err
-	}
-	opt := &agent.Options{Dir: config.Path(config.Folder), URL: config.URL, Operation: operation.Code(config.Operation), Participant: operation.ParticipantCode(config.Participant),
-		Prefix: config.Reference, Keys: keys, Gateway: cert, Language: config.Language, Exec: config.Exec, ExecTimeout: config.ExecTimeout,
-		Log: slog.New(slog.NewTextHandler(a.err, nil))}
-	if opt.Prefix == "" {
-		opt.Prefix = config.Participant + "-AGENT"
-	}
-	if c.Exec != "" {
-		opt.Exec = []string{c.Exec}
-	}
-	opt.TLS, err = trusting(config.Path(config.CAFile))
-	return opt, err
+	return keys, nil
 }
 
-func pinned(config *configs.Agent) (*openpgp.Certificate, error) {
-	want, err := openpgp.ParseFingerprint(config.Fingerprint)
-	if err != nil {
-		return nil, wrongf("gateway_fingerprint: %w", err)
-	}
-	certs, err := readCertificates(config.Path(config.Gateway))
-	if err != nil {
-		return nil, err
-	}
-	for _, cert := range certs {
-		if cert.Fingerprint() == want {
-			return cert, nil
+// pinned reads the gateway's certificate, and the one that comes next, each of
+// which must have the fingerprint that the configuration names.
+func pinned(config *configs.Agent) ([]*openpgp.Certificate, error) {
+	var gateways []*openpgp.Certificate
+	for _, pin := range []struct{ key, file, fingerprint string }{{"gateway_certificate", config.Gateway, config.Fingerprint},
+		{"next_gateway_certificate", config.NextGateway, config.NextFingerprint}} {
+		if pin.file == "" {
+			continue
 		}
+		want, err := openpgp.ParseFingerprint(pin.fingerprint)
+		if err != nil {
+			return nil, wrongf("%s: %w", pin.key, err)
+		}
+		certs, err := readCertificates(config.Path(pin.file))
+		if err != nil {
+			return nil, err
+		}
+		var found *openpgp.Certificate
+		for _, cert := range certs {
+			if cert.Fingerprint() == want {
+				found = cert
+			}
+		}
+		if found == nil {
+			return nil, wrongf("%s %s is not the one with fingerprint %s; compare it with your operation book", pin.key, pin.file, want.Grouped())
+		}
+		gateways = append(gateways, found)
 	}
-	return nil, wrongf("gateway_certificate %s is not the one with fingerprint %s; compare it with your operation book", config.Gateway, want.Grouped())
+	return gateways, nil
 }

@@ -16,6 +16,7 @@ import (
 type benchCmd struct {
 	Seal benchSealCmd `cmd:"" help:"Open one form and seal it for many, beside the bare primitives."`
 	Flow benchFlowCmd `cmd:"" help:"Forms by mail through a whole gateway to many recipients, with full durability."`
+	Idle benchIdleCmd `cmd:"" help:"What agents cost that are connected and do nothing."`
 }
 
 // rounds runs several things in turn, so that a busy moment of the machine hits
@@ -67,13 +68,17 @@ func percentile(list []time.Duration, p int) time.Duration {
 
 // peakMemory is the most memory that this process had resident, in bytes; 0
 // where the system doesn't say.
-func peakMemory() int64 {
-	data, err := os.ReadFile(filepath.Join("/proc", "self", "status"))
+func peakMemory() int64 { return memoryOf("self", "VmHWM") }
+
+// memoryOf is one figure of a process's memory, in bytes; 0 where the system
+// doesn't say.
+func memoryOf(process, name string) int64 {
+	data, err := os.ReadFile(filepath.Join("/proc", process, "status"))
 	if err != nil {
 		return 0
 	}
 	for line := range strings.Lines(string(data)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if rest, ok := strings.CutPrefix(line, name+":"); ok {
 			kib, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
 			return kib << 10
 		}

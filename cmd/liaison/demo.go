@@ -199,7 +199,7 @@ func (d *demo) serve(group *errgroup.Group) error {
 	lv := d.officers["LV"]
 	group.Go(func() error {
 		return agent.Run(d.ctx, agent.Options{Dir: d.path("LV"), URL: "ws://" + s.config.WebSocket.Listen + "/v1/channel", Operation: "OP-DEMO", Participant: "LV", Prefix: "LV-VID",
-			Keys: []*openpgp.SecretKey{lv.Key}, Gateway: lv.Gateway, Scan: 50 * time.Millisecond, Log: slog.New(slog.DiscardHandler)})
+			Keys: []*openpgp.SecretKey{lv.Key}, Gateways: []*openpgp.Certificate{lv.Gateway}, Scan: 50 * time.Millisecond, Log: slog.New(slog.DiscardHandler)})
 	})
 	return nil
 }

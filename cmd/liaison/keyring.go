@@ -150,7 +150,7 @@ type keyExportCmd struct {
 }
 
 func (keyExportCmd) Help() string {
-	return "Prints the participants' confirmed certificates, armored.\nExample: liaison key export OP-7K3 > certificates.asc"
+	return "Prints the participants' confirmed certificates, armored, each below a line that says whose it is. An agent's participants_file is this.\nExample: liaison key export OP-7K3 > certificates.asc"
 }
 
 // unkeyed are the participants with an encrypted channel and no confirmed key.
@@ -191,6 +191,7 @@ func (c keyExportCmd) Run(a *app) error {
 			if k.State != gateway.KeyConfirmed {
 				continue
 			}
+			a.print("%s %s", k.Participant, k.Fingerprint.Grouped()) // whose: the agent reads it, other programs pass it over
 			if _, err := a.out.Write(openpgp.Armor(openpgp.ArmorPublicKey, k.Certificate)); err != nil {
 				return err
 			}

@@ -125,7 +125,7 @@ func newNode(s *setup, st *store.Store, rec record) (*node, error) {
 		opt.Mail = n.mail
 	}
 	if s.config.WebSocket.Listen != "" {
-		n.socket = websocket.NewServer(websocket.Options{Hosts: s.config.WebSocket.Hosts, GatewayCode: code, Key: s.keys[0], Keys: n.ring, Sequencer: rec,
+		n.socket = websocket.NewServer(websocket.Options{Hosts: s.config.WebSocket.Hosts, GatewayCode: code, Key: s.keys[0], Keys: socketKeys{n.ring, st}, Sequencer: rec,
 			Render: func(ctx context.Context, id gateway.DeliveryID) (*gateway.Outbound, error) {
 				return n.gateway.Render(ctx, id)
 			},
@@ -142,6 +142,7 @@ func newNode(s *setup, st *store.Store, rec record) (*node, error) {
 func (n *node) run(a *app) error {
 	group, ctx := errgroup.WithContext(a.ctx)
 	group.Go(func() error { return n.store.Run(ctx) })
+	group.Go(func() error { spareMemory(ctx); return nil })
 	group.Go(func() error { return n.gateway.Run(ctx, n.store.Wake()) })
 	if n.socket != nil {
 		if err := n.serveSocket(ctx, group, a); err != nil {
@@ -173,11 +174,11 @@ func (n *node) serveSocket(ctx context.Context, group *errgroup.Group, a *app) e
 	}
 	scheme := "ws"
 	if w.TLSCertFile != "" {
-		pair, err := tls.LoadX509KeyPair(n.s.config.Path(w.TLSCertFile), n.s.config.Path(w.TLSKeyFile))
+		pair, err := newRenewal(n.s.config.Path(w.TLSCertFile), n.s.config.Path(w.TLSKeyFile), n.s.opt.Log)
 		if err != nil {
 			return wrongf("websocket certificate: %w", err)
 		}
-		listener, scheme = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}), "wss"
+		listener, scheme = tls.NewListener(listener, &tls.Config{GetCertificate: pair.current, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}), "wss"
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET "+websocket.Path, n.socket)

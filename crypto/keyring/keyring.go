@@ -53,9 +53,9 @@ const recentFor = 500 * time.Millisecond
 
 var _ gateway.Keyring = (*Ring)(nil)
 
-// parsedMost bounds the cache of parsed certificates; an operation has some
-// hundreds.
-const parsedMost = 4096
+// parsedMost bounds the cache of parsed certificates, of 7 KB each; an operation
+// has some hundreds.
+const parsedMost = 1024
 
 // New returns a ring over the record. clock may be nil for time.Now.
 func New(records gateway.KeyRecords, clock func() time.Time) *Ring {
@@ -136,6 +136,9 @@ func (r *Ring) Confirmed(ctx context.Context, op operation.Code, p operation.Par
 	now := r.clock()
 	return slices.DeleteFunc(certs, func(c *openpgp.Certificate) bool { return c.Revoked(now) }), nil
 }
+
+// Version returns a number that grows whenever a certificate of anybody changes.
+func (r *Ring) Version(ctx context.Context) (int64, error) { return r.records.KeysVersion(ctx) }
 
 // certificates parses records, each certificate once however many registered it.
 func (r *Ring) certificates(list []gateway.KeyRecord) ([]*openpgp.Certificate, error) {

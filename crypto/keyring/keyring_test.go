@@ -39,6 +39,8 @@ func (r *records) KeysByID(_ context.Context, id uint64) ([]gateway.KeyRecord, e
 	return out, nil
 }
 
+func (r *records) KeysVersion(context.Context) (int64, error) { return int64(len(r.entries)), nil }
+
 func (r *records) ChangeKeys(ctx context.Context, op operation.Code, p operation.ParticipantCode, decide func([]gateway.KeyRecord) (*gateway.KeyRecord, gateway.AuditEntry, error)) error {
 	list, _ := r.Keys(ctx, op, p, "") // it never fails
 	k, e, err := decide(list)

@@ -108,7 +108,7 @@ func openPackets(packets []byte, keys []*SecretKey, certs Lookup, at time.Time, 
 	}
 	ring := newRing(keys, certs)
 	defer ring.release()
-	config := policy(at)
+	config := reading(at)
 	most := lim.plaintext() + 1
 	inflated := most + packetsAround
 	config.MaxDecompressedMessageSize = &inflated

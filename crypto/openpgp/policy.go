@@ -25,3 +25,10 @@ func policy(at time.Time) *packet.Config {
 		CheckIntendedRecipients:     &recipients,
 	}
 }
+
+// reading is policy for verifying: the library's clock, which it asks about a
+// message's own signature alone, is ahead by the skew that is allowed, or it would
+// refuse what a signer whose clock is a second ahead of ours has just signed. How
+// far ahead is too far is judged with the verdict; a message signature that ends
+// by itself ends that much earlier.
+func reading(at time.Time) *packet.Config { return policy(at.Add(clockSkew)) }

@@ -108,6 +108,7 @@ func TestVerdictOfWhateverWasSigned(t *testing.T) {
 		"retired by the time of the verdict": {byRetired, []*SecretKey{secretOf(t, retired)}, day.AddDate(0, 0, 6), []Verdict{RevokedKey, RevokedKey}},
 		"SHA-1":                              {sha1Signed(t, text, first), []*SecretKey{a}, day, []Verdict{Weak, Weak}},
 		"RSA of 1024 bits":                   {bySmall, []*SecretKey{secretOf(t, small)}, day, []Verdict{Weak, Weak}},
+		"dated hours ahead":                  {both, []*SecretKey{a, b}, day.Add(-23 * time.Hour), []Verdict{Good, Good, Good}},
 		"dated days ahead":                   {both, []*SecretKey{a, b}, day.AddDate(0, 0, -3), []Verdict{Bad, Bad, Bad}},
 		"compressed around the signature":    {compressPackets(t, both), []*SecretKey{a, b}, day, []Verdict{Good, Good, Good}},
 	} {
@@ -254,4 +255,17 @@ func TestManySealToOneCertificateAtOnce(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+func TestDetachedSignatureOfAClockThatIsAheadCountsForADay(t *testing.T) {
+	k := newKey(t, "lv", 4)
+	for ahead, want := range map[time.Duration]Verdict{0: Good, time.Second: Good, 23 * time.Hour: Good, 25 * time.Hour: Bad} {
+		signature, err := SignDetached([]byte("text"), k, day.Add(ahead))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := VerifyDetached([]byte("text"), signature, lookup(k), day); s.Verdict != want {
+			t.Errorf("VerifyDetached of a signature made %s ahead = %s (%s); want %s", ahead, s.Verdict, s.Detail, want)
+		}
+	}
 }

@@ -177,7 +177,7 @@ func VerifyDetached(data, signature []byte, certs Lookup, at time.Time) Signatur
 func verify(data, signature []byte, certs Lookup, at time.Time) Signature {
 	ring := newRing(nil, certs)
 	defer ring.release()
-	md, err := pgp.VerifyDetachedSignatureReader(ring, bytes.NewReader(data), bytes.NewReader(signature), policy(at))
+	md, err := pgp.VerifyDetachedSignatureReader(ring, bytes.NewReader(data), bytes.NewReader(signature), reading(at))
 	if err != nil {
 		return Signature{Verdict: Bad, Detail: "the signature can't be read"}
 	}

@@ -11,12 +11,24 @@ import (
 	"liaison/gateway/operation"
 )
 
+// certificatesVersion names the counter that grows with every change.
+const certificatesVersion = "certificates"
+
 const keyColumns = `c.operation, c.participant, c.fingerprint, c.state, c.certificate, c.role, c.holder, c.source, c.added, c.confirmed_by, c.confirmed_at, c.how, c.replaces`
 
 // Keys implements gateway.KeyRecords.
 func (s *Store) Keys(ctx context.Context, op operation.Code, p operation.ParticipantCode, fp openpgp.Fingerprint) ([]gateway.KeyRecord, error) {
 	return s.keyRecords(ctx, `SELECT `+keyColumns+` FROM certificate c WHERE ($1 = '' OR c.operation = $1) AND ($2 = '' OR c.participant = $2) AND ($3 = '' OR c.fingerprint = $3)
 		ORDER BY c.operation, c.participant, c.added, c.fingerprint`, string(op), string(p), string(fp))
+}
+
+// KeysVersion implements gateway.KeyRecords.
+func (s *Store) KeysVersion(ctx context.Context) (version int64, err error) {
+	err = notFound(s.read().QueryRow(ctx, `SELECT value FROM counter WHERE name = $1`, certificatesVersion).Scan(&version))
+	if err != nil && !errors.Is(err, gateway.ErrNotFound) {
+		return 0, fmt.Errorf("read the certificates' version: %w", err)
+	}
+	return version, nil
 }
 
 // KeysByID implements gateway.KeyRecords.
@@ -96,6 +108,9 @@ func (s *Store) ChangeKeys(ctx context.Context, op operation.Code, p operation.P
 			return err
 		}
 		if err := t.putKey(r); err != nil {
+			return err
+		}
+		if _, err := t.count(certificatesVersion); err != nil {
 			return err
 		}
 		return t.audit(entry)

@@ -190,6 +190,7 @@ func (s *Store) readOperations(ctx context.Context, q querier) ([]*operation.Ope
 		if op == nil {
 			return nil, fmt.Errorf("operation %s: its recorded file can't be parsed: %v", f.code, problems)
 		}
+		op.Forget()
 		ops = append(ops, op)
 	}
 	return ops, nil

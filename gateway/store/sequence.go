@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"liaison/gateway"
@@ -52,20 +54,38 @@ func (s *Store) CloseSession(ctx context.Context, id string) error {
 	})
 }
 
+// liveMost is how many sessions one statement asks about.
+const liveMost = 500
+
 // LiveSessions implements gateway.Sequencer.
 func (s *Store) LiveSessions(ctx context.Context, ids []string) (map[string]bool, error) {
 	live := make(map[string]bool, len(ids))
-	for _, id := range ids {
-		if id == "" {
-			continue
-		}
-		var n int64
-		if err := s.read().QueryRow(ctx, `SELECT count(*) FROM session WHERE id = $1`, id).Scan(&n); err != nil {
+	for some := range slices.Chunk(ids, liveMost) {
+		if err := s.liveSessions(ctx, some, live); err != nil {
 			return nil, fmt.Errorf("look up sessions: %w", err)
 		}
-		live[id] = n > 0
 	}
 	return live, nil
+}
+
+func (s *Store) liveSessions(ctx context.Context, ids []string, live map[string]bool) error {
+	marks, args := make([]string, len(ids)), make([]any, len(ids))
+	for i, id := range ids {
+		marks[i], args[i] = fmt.Sprintf("$%d", i+1), id
+	}
+	rows, err := s.read().Query(ctx, `SELECT id FROM session WHERE id <> '' AND id IN (`+strings.Join(marks, ",")+`)`, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		live[id] = true
+	}
+	return rows.Err()
 }
 
 // Number implements gateway.Sequencer. The session's row is the lock: one writer

@@ -17,7 +17,7 @@ import (
 // certificate makes a certificate for loopback that lives a year, and a client's
 // configuration that trusts it alone.
 func certificate(now time.Time) (server, client *tls.Config, err error) {
-	certPEM, keyPEM, err := makeCertificate(now)
+	certPEM, keyPEM, err := Certificate(now)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -31,7 +31,9 @@ func certificate(now time.Time) (server, client *tls.Config, err error) {
 		&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, nil
 }
 
-func makeCertificate(now time.Time) (certPEM, keyPEM []byte, err error) {
+// Certificate makes a certificate for loopback that lives a year, its own
+// authority, and its secret key, both in PEM.
+func Certificate(now time.Time) (certPEM, keyPEM []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, fmt.Errorf("make key: %w", err)

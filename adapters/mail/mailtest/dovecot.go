@@ -101,7 +101,7 @@ namespace inbox {
 // trusts them, and where the certificate lies.
 func writeCertificate(t T, dir string) (trusting *tls.Config, file string) {
 	t.Helper()
-	certPEM, keyPEM, err := makeCertificate(time.Now())
+	certPEM, keyPEM, err := Certificate(time.Now())
 	if err != nil {
 		t.Fatalf("%v", err)
 	}

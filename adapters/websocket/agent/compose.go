@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 
 	"liaison/crypto/openpgp"
@@ -13,36 +15,45 @@ import (
 	"liaison/gateway/form"
 )
 
-// sourceLimit bounds what is read of one dropped file, in bytes.
-const sourceLimit = 16 << 20
+// What is read of one dropped file, and of a folder in all, in bytes.
+const (
+	sourceLimit = 16 << 20
+	folderLimit = 32 << 20
+)
 
 // compose reads what was dropped, completes it and makes the message. Only what
-// this participant must say itself is filled in: operation, sender, reference.
-func (a *agent) compose(source string) ([]byte, error) {
-	formFile, others, err := parts(source)
+// this participant must say itself is filled in: operation, sender, reference,
+// attachments.
+func (a *agent) compose(source string, about *about) ([]byte, error) {
+	formFile, others, err := a.parts(source)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := readBounded(formFile)
+	raw, err := a.readBounded(formFile)
 	if err != nil {
 		return nil, err
 	}
-	f, err := parse(formFile, raw, a.opt.Language)
+	f, err := a.parse(formFile, raw, about.Answers == "")
 	if err != nil {
 		return nil, err
 	}
 	asSent := raw
-	if changed, err := a.complete(f); err != nil {
+	if changed, err := a.complete(f, others, about); err != nil {
 		return nil, err
 	} else if changed || !isJSON(formFile) {
 		asSent = f.Normal().JSON()
 	}
+	n := f.Normal()
+	about.Reference, about.Urgent = n.Get("A4"), n.Get("A9") == "U"
+	if n.Type() == "TSR" && about.Answers == "" {
+		about.Asked = n.Get("A5")
+	}
 	return a.seal(f, asSent, others)
 }
 
-// complete fills the boxes in that the participant's own system knows best. A4
-// is always set, so that a form offered over two channels is one.
-func (a *agent) complete(f *form.Form) (changed bool, err error) {
+// complete fills the boxes in that the participant's own system knows best. A4 is
+// always set, so that a form offered over two channels is one.
+func (a *agent) complete(f *form.Form, others []entity.Attachment, about *about) (changed bool, err error) {
 	fill := func(box, value string) {
 		if f.Get(box) == "" {
 			f.Set(box, value)
@@ -51,21 +62,37 @@ func (a *agent) complete(f *form.Form) (changed bool, err error) {
 	}
 	fill("A3", string(a.opt.Operation))
 	fill("A6", string(a.opt.Participant))
-	if f.Get("A4") != "" {
-		return changed, nil
-	}
-	counter := fmt.Sprintf("%s-%d", a.opt.Prefix, a.opt.Clock().UTC().Year())
-	n, err := a.state.next(counter)
+	declared, err := a.declare(f, others)
 	if err != nil {
 		return changed, err
 	}
-	fill("A4", fmt.Sprintf("%s-%06d", counter, n))
+	changed = changed || declared
+	if f.Get("A4") != "" {
+		return changed, nil
+	}
+	reference, err := a.reference(int64(1) << about.Renewed)
+	if err != nil {
+		return changed, err
+	}
+	about.Assigned = true
+	fill("A4", reference)
 	return changed, nil
+}
+
+// reference gives the next free reference, that many numbers on.
+func (a *agent) reference(above int64) (string, error) {
+	counter := fmt.Sprintf("%s-%d", a.opt.Prefix, a.opt.Clock().UTC().Year())
+	n, err := a.state.next(counter, above)
+	return fmt.Sprintf("%s-%06d", counter, n), err
 }
 
 // seal signs form.json for the final recipients, and the whole for the gateway.
 func (a *agent) seal(f *form.Form, asSent []byte, others []entity.Attachment) ([]byte, error) {
 	now := a.opt.Clock()
+	to, err := a.gateway()
+	if err != nil {
+		return nil, err
+	}
 	signature, err := openpgp.SignArmored(asSent, a.opt.Keys[0], now)
 	if err != nil {
 		return nil, fmt.Errorf("sign form: %w", err)
@@ -75,20 +102,29 @@ func (a *agent) seal(f *form.Form, asSent []byte, others []entity.Attachment) ([
 		{Name: "form.json.asc", Type: "application/pgp-signature", Content: signature},
 	}, others...)
 	inner := entity.Inner(f.Text(form.TextOptions{Lang: a.opt.Language}), attachments, strings.TrimSpace(f.Get("A1")+" "+f.Get("A4")))
-	sealed, err := openpgp.Seal(inner, a.opt.Keys[0], openpgp.SealedFormat(a.opt.Gateway), now)
+	sealed, err := openpgp.Seal(inner, a.opt.Keys[0], openpgp.SealedFormat(to), now)
 	if err != nil {
 		return nil, fmt.Errorf("seal form: %w", err)
 	}
-	message, err := sealed.For(a.opt.Gateway)
+	message, err := sealed.For(to)
 	if err != nil {
 		return nil, fmt.Errorf("seal form for the gateway: %w", err)
 	}
 	return message, nil
 }
 
-// parse reads the form; problems that make it another one than was meant are
-// the dropper's to mend. Everything else is the gateway's to judge.
-func parse(name string, raw []byte, lang string) (*form.Form, error) {
+// mend is a failure in the words of the person who dropped the form.
+func (a *agent) mend(problems ...string) error {
+	lines := []string{say(a.opt.Language, "mend")}
+	for _, p := range problems {
+		lines = append(lines, "- "+p)
+	}
+	return &failure{strings.Join(lines, "\n") + "\n"}
+}
+
+// parse reads the form; problems that make it another one than was meant are the
+// dropper's to mend. Everything else is the gateway's to judge.
+func (a *agent) parse(name string, raw []byte, byPerson bool) (*form.Form, error) {
 	read := form.ParseJSON
 	if !isJSON(name) {
 		read = func(b []byte) (*form.Form, []form.Problem) { return form.ParseText(string(b)) }
@@ -97,54 +133,82 @@ func parse(name string, raw []byte, lang string) (*form.Form, error) {
 	var words []string
 	for _, p := range problems {
 		if p.Severity == form.Error {
-			words = append(words, "- "+p.In(lang))
+			words = append(words, p.In(a.opt.Language))
 		}
 	}
-	if f == nil || len(words) > 0 {
-		if len(words) == 0 {
-			words = append(words, "- there is no form in it")
-		}
-		return nil, &failure{"Nothing was sent. Mend this and drop it into out again:\n" + strings.Join(words, "\n") + "\n"}
+	switch {
+	case len(words) > 0:
+		return nil, a.mend(words...)
+	case f == nil:
+		return nil, a.mend(say(a.opt.Language, "no-form"))
+	case byPerson && f.Normal().Type() == "TSR" && f.Get("T9") == "":
+		return nil, a.mend(say(a.opt.Language, "initials"))
 	}
 	return f, nil
 }
 
-func isJSON(name string) bool { return strings.EqualFold(filepath.Ext(name), ".json") }
-
 // parts finds the form and the attachments in what was dropped: a file is the
 // form; in a folder it is form.json or form.txt, or the only .json or .txt.
-func parts(source string) (formFile string, others []entity.Attachment, err error) {
+func (a *agent) parts(source string) (formFile string, others []entity.Attachment, err error) {
 	info, err := os.Lstat(source)
 	if err != nil {
 		return "", nil, err
 	}
-	if info.Mode().IsRegular() {
+	if !info.IsDir() {
 		return source, nil, nil
 	}
-	var files []string
-	err = filepath.WalkDir(source, func(path string, e fs.DirEntry, err error) error {
-		if err == nil && e.Type().IsRegular() && !strings.HasPrefix(e.Name(), ".") {
-			files = append(files, path)
-		}
-		return err
-	})
+	files, err := a.filesIn(source)
 	if err != nil {
 		return "", nil, err
 	}
 	if formFile = pick(files); formFile == "" {
-		return "", nil, &failure{"Nothing was sent: the folder needs one form.json or form.txt.\n"}
+		return "", nil, a.mend(say(a.opt.Language, "no-form-in-folder"))
 	}
+	names, total := make(map[string]bool), 0
 	for _, path := range files {
 		if path == formFile {
 			continue
 		}
-		content, err := readBounded(path)
+		content, err := a.readBounded(path)
 		if err != nil {
 			return "", nil, err
 		}
-		others = append(others, entity.Attachment{Name: safeName(filepath.Base(path)), Type: "application/octet-stream", Content: content})
+		if total += len(content); total > folderLimit {
+			return "", nil, a.tooLarge(filepath.Base(source), int64(total), folderLimit)
+		}
+		base := safeName(filepath.Base(path))
+		name := base
+		for n := 2; names[name]; n++ {
+			name = variant(base, n)
+		}
+		names[name] = true
+		others = append(others, entity.Attachment{Name: name, Type: "application/octet-stream", Content: content})
 	}
 	return formFile, others, nil
+}
+
+// filesIn lists the files of a dropped folder, without what programs leave; those
+// at the top first, so that a name means them.
+func (a *agent) filesIn(source string) ([]string, error) {
+	var files []string
+	err := filepath.WalkDir(source, func(path string, e fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrPermission):
+			return a.mend(say(a.opt.Language, "unreadable", "name", filepath.Base(path)))
+		case err != nil || path == source:
+			return err
+		case passedOver(e.Name()) && e.IsDir():
+			return fs.SkipDir
+		case passedOver(e.Name()) || e.IsDir():
+			return nil
+		}
+		files = append(files, path)
+		return nil
+	})
+	slices.SortStableFunc(files, func(x, y string) int {
+		return strings.Count(x, string(filepath.Separator)) - strings.Count(y, string(filepath.Separator))
+	})
+	return files, err
 }
 
 func pick(files []string) string {
@@ -157,7 +221,7 @@ func pick(files []string) string {
 	}
 	var found []string
 	for _, f := range files {
-		if ext := strings.ToLower(filepath.Ext(f)); ext == ".json" || ext == ".txt" {
+		if isJSON(f) || isText(f) {
 			found = append(found, f)
 		}
 	}
@@ -167,17 +231,23 @@ func pick(files []string) string {
 	return ""
 }
 
-func readBounded(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
+func (a *agent) readBounded(path string) ([]byte, error) {
+	info, err := os.Lstat(path)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if info.Size() > sourceLimit {
-		return nil, &failure{fmt.Sprintf("Nothing was sent: %s has %d bytes, and 16 MiB is the most.\n", filepath.Base(path), info.Size())}
+	case !info.Mode().IsRegular():
+		return nil, a.mend(say(a.opt.Language, "no-file", "name", filepath.Base(path)))
+	case info.Size() > sourceLimit:
+		return nil, a.tooLarge(filepath.Base(path), info.Size(), sourceLimit)
 	}
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrPermission) {
-		return nil, &failure{"Nothing was sent: " + filepath.Base(path) + " can't be read by the agent.\n"}
+		return nil, a.mend(say(a.opt.Language, "unreadable", "name", filepath.Base(path)))
 	}
 	return raw, err
+}
+
+func (a *agent) tooLarge(name string, bytes, most int64) error {
+	return a.mend(say(a.opt.Language, "too-large", "name", name, "bytes", strconv.FormatInt(bytes, 10), "most", strconv.FormatInt(most, 10)))
 }

@@ -1,10 +1,10 @@
 package agent
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
-	"unicode"
 )
 
 // writeWhole puts a file in place so that after a crash it is there whole, as it
@@ -12,6 +12,7 @@ import (
 func writeWhole(path string, data []byte) error {
 	temp := path + ".tmp"
 	if err := writeSynced(temp, data); err != nil {
+		_ = os.Remove(temp) // half of it: a full disk wants every byte
 		return err
 	}
 	if err := os.Rename(temp, path); err != nil {
@@ -25,26 +26,30 @@ func writeSynced(path string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	return finish(f, data)
+	return errors.Join(write(f, data), f.Close())
 }
 
+// write appends to an open file and makes it durable.
+func write(f *os.File, data []byte) error {
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// appendLine adds a line to a file, below whatever a crash left half-written.
 func appendLine(path string, line []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
-	return finish(f, line)
-}
-
-func finish(f *os.File, data []byte) error {
-	_, err := f.Write(data)
-	if err == nil {
-		err = f.Sync()
+	if info, err := f.Stat(); err == nil && info.Size() > 0 {
+		var last [1]byte
+		if _, err := f.ReadAt(last[:], info.Size()-1); err != nil || last[0] != '\n' {
+			line = append([]byte{'\n'}, line...)
+		}
 	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	return err
+	return errors.Join(write(f, append(line, '\n')), f.Close())
 }
 
 // syncDir makes renames in a folder durable (fsync(2), NOTES).
@@ -53,62 +58,29 @@ func syncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	err = d.Sync()
-	if e := d.Close(); err == nil {
-		err = e
-	}
-	return err
+	return errors.Join(d.Sync(), d.Close())
 }
 
-// moveInto renames a file or folder, makes it durable, and never overwrites.
-func moveInto(from, dir, name string) (string, error) {
-	to := filepath.Join(dir, free(dir, name))
+// move renames a file or folder and makes it durable.
+func move(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
-		return "", err
+		return err
 	}
-	if err := syncDir(dir); err != nil {
-		return "", err
-	}
-	return to, syncDir(filepath.Dir(from))
+	return errors.Join(syncDir(filepath.Dir(to)), syncDir(filepath.Dir(from)))
 }
 
-// free returns name, or name with the first "~2", "~3"… that isn't taken.
-func free(dir, name string) string {
-	ext := filepath.Ext(name)
-	stem := strings.TrimSuffix(name, ext)
-	for n, try := 2, name; ; n++ {
-		if _, err := os.Lstat(filepath.Join(dir, try)); err != nil {
-			return try
-		}
-		try = stem + "~" + itoa(n) + ext
-	}
+// exists reports whether there is something at a path; what can't be looked at
+// is taken for being there.
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// safeName makes a file name of what a sender called it: no folders, nothing
-// hidden, nothing that a shell, Windows or a screen would take for something
-// else, at most 100 bytes.
-func safeName(name string) string {
-	name = name[strings.LastIndexAny(name, `/\`)+1:]
-	name = strings.Map(func(r rune) rune {
-		switch {
-		case r < 0x20 || r == 0x7f || strings.ContainsRune(`<>:"|?*`, r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar:
-			return '_'
-		}
-		return r
-	}, name)
-	for len(name) > 100 {
-		runes := []rune(strings.TrimSuffix(name, filepath.Ext(name)))
-		ext := filepath.Ext(name)
-		if len(ext) > 20 || len(runes) < 2 {
-			name = string([]rune(name)[:len([]rune(name))-1])
-			continue
-		}
-		name = string(runes[:len(runes)-1]) + ext
+// readIfThere reads a file; one that isn't there is nil and no error.
+func readIfThere(path string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
 	}
-	name = strings.TrimRight(strings.TrimLeft(name, ". -"), ". ")
-	switch stem, _, _ := strings.Cut(strings.ToUpper(name), "."); stem {
-	case "", "CON", "PRN", "AUX", "NUL", "COM1", "LPT1":
-		return "file_" + name
-	}
-	return name
+	return data, err
 }

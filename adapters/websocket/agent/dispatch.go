@@ -1,150 +1,151 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"time"
-
-	"github.com/google/uuid"
 
 	"liaison/adapters/websocket"
 )
 
-// A job is a folder state/jobs/<submit id>. What is in it says how far it got:
-//
-//	source/      what was dropped, moved here
-//	message.pgp  the bytes to submit: from here on id and bytes never change
-//	answer.pgp   the gateway's answer, as it came
-//
-// The job ends when the source lies in out/sent or out/failed.
-
-// dispatch takes what is dropped into out and submits it, one after the other.
-// Jobs that a crash left behind go first.
+// dispatch takes what is dropped into out, makes messages of it, and submits
+// them, one after the other: urgent ones first, others in the order in which they
+// were taken. One that fails by itself lets the others go first.
 func (a *agent) dispatch(ctx context.Context) {
-	a.resume(ctx)
+	box := newOutbox(a.path("out"))
+	var queue []*job
 	ticker := time.NewTicker(a.opt.Scan)
 	defer ticker.Stop()
-	before := map[string]string{}
-	for {
-		now := a.scan()
-		for name, mark := range now {
-			if ctx.Err() != nil {
-				return
-			}
-			// Twice the same size and time: whoever writes it has finished.
-			if before[name] != mark || mark == "" {
-				continue
-			}
-			id, err := a.adopt(name)
-			if err != nil {
-				a.opt.Log.Error("a dropped form can't be taken", "name", name, "error", err)
-				continue
-			}
-			a.work(ctx, id)
-		}
-		before = now
+	var quiet muffler
+	for ctx.Err() == nil {
+		taken, err := a.takeDropped(box)
+		quiet.log(a.opt.Log, "what is dropped into out can't be taken", err)
+		queue = append(queue, taken...)
+		queue = append(queue, a.newJobs(queue)...)
+		queue = a.work(ctx, queue)
 		select {
 		case <-ticker.C:
+		case <-a.up:
 		case <-ctx.Done():
-			return
 		}
 	}
 }
 
-// resume works on all jobs in the order of their ids, which is that of time.
-func (a *agent) resume(ctx context.Context) {
-	jobs, err := os.ReadDir(filepath.Join(a.opt.Dir, "state", "jobs"))
+// takeDropped makes jobs of what lies finished in out, and says of what is no form
+// that it stays there.
+func (a *agent) takeDropped(box *outbox) ([]*job, error) {
+	forms, others, err := box.look()
 	if err != nil {
-		a.opt.Log.Error("jobs can't be listed", "error", err)
-		return
+		return nil, err
 	}
-	for _, j := range jobs {
-		if ctx.Err() != nil {
-			return
+	var jobs []*job
+	for _, name := range forms {
+		if j, failed := a.adopt(name); failed != nil {
+			err = errors.Join(err, failed)
+		} else {
+			jobs = append(jobs, j)
 		}
-		a.work(ctx, j.Name())
 	}
+	for _, name := range others {
+		note := a.path("out", "failed", name+".answer.txt")
+		if !exists(note) {
+			err = errors.Join(err, writeWhole(note, []byte(say(a.opt.Language, "not-taken", "name", name)+"\n")))
+		}
+	}
+	return jobs, err
 }
 
-// scan returns what lies in out, each with a mark that changes while it is being
-// written.
-func (a *agent) scan() map[string]string {
-	out := filepath.Join(a.opt.Dir, "out")
-	list, err := os.ReadDir(out)
+// newJobs are those that lie in the folder and aren't in the queue: what an
+// earlier process left, and answers to test calls, which landing makes.
+func (a *agent) newJobs(queue []*job) []*job {
+	all, err := os.ReadDir(a.path("state", "jobs"))
 	if err != nil {
-		a.opt.Log.Error("out can't be read", "error", err)
-		return nil
+		return nil // it is looked at again
 	}
-	found := make(map[string]string)
-	for _, e := range list {
-		name := e.Name()
-		ext := strings.ToLower(filepath.Ext(name))
-		switch {
-		case name == "sent", name == "failed", strings.HasPrefix(name, "."), strings.HasPrefix(name, "~"), ext == ".tmp", ext == ".part":
-		case e.IsDir(), ext == ".json", ext == ".txt":
-			found[name] = mark(filepath.Join(out, name))
+	known := make(map[string]bool)
+	for _, j := range queue {
+		known[j.id] = true
+	}
+	var fresh []*job
+	for _, e := range all {
+		if !known[e.Name()] {
+			fresh = append(fresh, &job{id: e.Name()})
 		}
 	}
-	return found
+	return fresh
 }
 
-// mark is "" where something can't be read, or is empty.
-func mark(root string) string {
-	var b strings.Builder
-	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
+// work brings jobs forward as far as they go now, and returns those that aren't
+// at their end. It comes back after a while even where there is more, so that an
+// urgent form needn't wait for all that were dropped before it.
+func (a *agent) work(ctx context.Context, queue []*job) []*job {
+	var open []*job
+	for _, j := range queue { // what is no form is told so without a connection
+		if !a.prepared(ctx, j) {
+			continue
 		}
-		info, err := e.Info()
-		if err != nil {
-			return err
+		open = append(open, j)
+	}
+	slices.SortStableFunc(open, func(x, y *job) int {
+		if x.about.Urgent != y.about.Urgent {
+			return cmp.Compare(rank(x), rank(y))
 		}
-		if !e.IsDir() {
-			fmt.Fprintf(&b, "%s %d %d\n", path, info.Size(), info.ModTime().UnixNano())
-		}
-		return nil
+		return strings.Compare(x.id, y.id)
 	})
+	var left []*job
+	enough := time.Now().Add(a.opt.Scan)
+	for _, j := range open {
+		c, now := a.connection(), time.Now()
+		if c == nil || ctx.Err() != nil || now.Before(j.next) || now.After(enough) {
+			left = append(left, j)
+			continue
+		}
+		if renewed, done := a.advance(ctx, c, j); renewed != nil {
+			left = append(left, renewed)
+		} else if !done {
+			left = append(left, j)
+		}
+	}
+	return left
+}
+
+func rank(j *job) int {
+	if j.about.Urgent {
+		return 0
+	}
+	return 1
+}
+
+// prepared reports whether a job waits to be submitted; it is over where it isn't
+// a form, or had ended before.
+func (a *agent) prepared(ctx context.Context, j *job) bool {
+	if ctx.Err() != nil || time.Now().Before(j.next) || j.ready {
+		return true
+	}
+	source, err := a.source(j)
+	switch {
+	case err != nil:
+	case source == "": // a crash after its end, or before its beginning
+		if err = os.RemoveAll(a.jobPath(j.id)); err == nil {
+			return false
+		}
+	default:
+		err = a.prepareJob(j, source)
+	}
+	var bad *failure
+	if errors.As(err, &bad) {
+		if err = a.conclude(j, source, "failed", &verdict{text: bad.text}); err == nil {
+			return false
+		}
+	}
 	if err != nil {
-		return ""
+		a.again(j, err)
 	}
-	return b.String()
-}
-
-// adopt moves a dropped form into a new job.
-func (a *agent) adopt(name string) (string, error) {
-	id := uuid.Must(uuid.NewV7()).String()
-	source := filepath.Join(a.opt.Dir, "state", "jobs", id, "source")
-	if err := os.MkdirAll(source, 0o700); err != nil {
-		return "", err
-	}
-	if err := errors.Join(syncDir(filepath.Dir(source)), syncDir(filepath.Join(a.opt.Dir, "state", "jobs"))); err != nil {
-		return "", err
-	}
-	_, err := moveInto(filepath.Join(a.opt.Dir, "out", name), source, name)
-	return id, err
-}
-
-// work brings one job to its end, however often the connection breaks.
-func (a *agent) work(ctx context.Context, id string) {
-	for wait := a.opt.Scan; ; wait = min(2*wait, time.Minute) {
-		err := a.advance(ctx, id)
-		if err == nil || ctx.Err() != nil {
-			return
-		}
-		a.opt.Log.Warn("a form is not submitted yet", "submit", id, "cause", err, "again_in", wait)
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		}
-	}
+	return true
 }
 
 // failure is an end that trying again doesn't change; its words are for the
@@ -153,115 +154,48 @@ type failure struct{ text string }
 
 func (f *failure) Error() string { return f.text }
 
-// advance takes a job from where it is to its end.
-func (a *agent) advance(ctx context.Context, id string) error {
-	job := filepath.Join(a.opt.Dir, "state", "jobs", id)
-	entries, err := os.ReadDir(filepath.Join(job, "source"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+// again lets a job wait, longer each time.
+func (a *agent) again(j *job, cause error) {
+	wait := min(a.opt.Scan<<min(j.tries, 10), time.Minute)
+	j.tries++
+	j.next = time.Now().Add(wait)
+	a.opt.Log.Warn("a form is not submitted yet", "submit", j.id, "reference", j.about.Reference, "cause", cause, "again_in", wait)
+}
+
+// advance submits a job and brings it to its end. It may have to go on as another.
+func (a *agent) advance(ctx context.Context, c *websocket.Client, j *job) (renewed *job, done bool) {
+	source, err := a.source(j)
+	if err == nil && source == "" { // it was at its end but for this
+		err = os.RemoveAll(a.jobPath(j.id))
+		done = err == nil
 	}
-	if len(entries) == 0 { // a crash before adopt's move, or after conclude's
-		return os.RemoveAll(job)
+	if done || err != nil {
+		if err != nil {
+			a.again(j, err)
+		}
+		return nil, done
 	}
-	source := filepath.Join(job, "source", entries[0].Name())
-	result, err := a.submitJob(ctx, id, job, source)
+	v, err := a.submit(ctx, c, j)
 	var bad *failure
-	if errors.As(err, &bad) {
-		return a.conclude(job, source, "failed", &verdict{text: bad.text})
-	}
-	if err != nil {
-		return err
-	}
-	if result.refused {
-		return a.conclude(job, source, "failed", result)
-	}
-	return a.conclude(job, source, "sent", result)
-}
-
-// verdict is what became of a submit.
-type verdict struct {
-	refused bool
-	text    string
-	json    []byte // the ACK or NAK form
-}
-
-// submitJob makes the message once, and submits it.
-func (a *agent) submitJob(ctx context.Context, id, job, source string) (*verdict, error) {
-	path := filepath.Join(job, "message.pgp")
-	message, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if message, err = a.compose(source); err != nil {
-			return nil, err
-		}
-		if err := a.step("composed"); err != nil {
-			return nil, err
-		}
-		err = writeWhole(path, message)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := a.step("job written"); err != nil {
-		return nil, err
-	}
-	return a.submit(ctx, id, message)
-}
-
-// submit sends a message and believes only the sealed answer.
-func (a *agent) submit(ctx context.Context, id string, message []byte) (*verdict, error) {
-	c, err := a.connection(ctx)
-	if err != nil {
-		return nil, err
-	}
-	answer, err := c.Submit(ctx, id, message)
-	var remote *websocket.RemoteError
-	if errors.As(err, &remote) && remote.Final() {
-		return nil, &failure{remote.Error()}
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := a.step("answered"); err != nil {
-		return nil, err
-	}
-	v := &verdict{refused: answer.Verdict == "rejected"}
-	if len(answer.Sealed) == 0 {
-		v.text = "The gateway took it (" + string(answer.Verdict) + ", " + answer.Reference + "); no answer is due.\n"
-		return v, nil
-	}
-	got, err := a.verify(answer.Sealed)
-	if err != nil {
-		return nil, fmt.Errorf("the answer can't be believed, asking again: %w", err)
-	}
-	v.text, v.json = got.text, got.formJSON
-	// The frame's type is outside the signature; the form inside decides.
-	v.refused = got.relay.Type == "NAK"
-	return v, nil
-}
-
-// conclude puts the answer beside the source in out/sent or out/failed, and ends
-// the job. The source moves last: while it is in the job, all is done again.
-func (a *agent) conclude(job, source, where string, v *verdict) error {
-	dir := filepath.Join(a.opt.Dir, "out", where)
-	name := free(dir, filepath.Base(source))
-	stem := filepath.Join(dir, strings.TrimSuffix(name, filepath.Ext(name)))
-	if err := writeWhole(stem+".answer.txt", []byte(v.text)); err != nil {
-		return err
-	}
-	if v.json != nil {
-		if err := writeWhole(stem+".answer.json", v.json); err != nil {
-			return err
+	switch {
+	case errors.As(err, &bad):
+		v, err = &verdict{refused: true, text: bad.text}, nil
+	case err == nil && v.taken26 && j.about.Assigned && j.about.Renewed < renewedMost:
+		if renewed, err = a.renew(j, source); err == nil {
+			return renewed, false
 		}
 	}
-	if err := a.step("answer written"); err != nil {
-		return err
+	if err == nil {
+		where := "sent"
+		if v.refused {
+			where = "failed"
+		}
+		if err = a.conclude(j, source, where, v); err == nil {
+			return nil, true
+		}
 	}
-	if _, err := moveInto(source, dir, name); err != nil {
-		return err
+	if ctx.Err() == nil {
+		a.again(j, err)
 	}
-	if err := a.step("moved"); err != nil {
-		return err
-	}
-	a.opt.Log.Info("form submitted", "name", name, "result", where)
-	return os.RemoveAll(job)
+	return nil, false
 }

@@ -9,13 +9,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"liaison/adapters/websocket"
 	"liaison/gateway"
 )
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 // take keeps one frame: on disk first, then the position, then (by the client)
 // the ack. Each step is harmless to repeat.
@@ -47,96 +44,136 @@ func (a *agent) keep(d websocket.Delivery) error {
 	return a.state.remember(string(d.ID))
 }
 
-// note appends a status. After a crash it may stand there twice, under the same
-// delivery; it is only for reading.
-func (a *agent) note(d websocket.Delivery) error {
-	line, err := json.Marshal(struct {
-		Seq      int64              `json:"seq"`
-		Delivery gateway.DeliveryID `json:"delivery,omitempty"`
-		Got      time.Time          `json:"got"`
-		gateway.Status
-	}{d.Seq, d.ID, a.opt.Clock().UTC(), *d.Status})
-	if err != nil {
-		return err
-	}
-	return appendLine(filepath.Join(a.opt.Dir, "in", "status.jsonl"), append(line, '\n'))
+// A landing goes through state/landing, a folder that is made whole there and
+// then renamed into in, and state/landing.json, which says under which name. When
+// the note is there and the folder isn't, it was renamed.
+type landing struct {
+	Delivery gateway.DeliveryID `json:"delivery"`
+	Name     string             `json:"name"` // in the folder in
 }
 
 // land verifies a form and puts its folder in place.
 func (a *agent) land(d websocket.Delivery) error {
+	if landed, err := a.landedBefore(d.ID); err != nil || landed {
+		return err
+	}
 	got, err := a.verify(d.Message)
 	if err != nil {
 		a.refuse(d, err)
-		var known *websocket.Refusal
-		if errors.As(err, &known) {
-			return known
-		}
 		return err
 	}
-	in := filepath.Join(a.opt.Dir, "in")
-	temp := filepath.Join(a.opt.Dir, "state", "landing")
-	if err := os.RemoveAll(temp); err != nil { // of a crash
-		return err
+	reference := got.relay.Reference
+	if reference == "" {
+		reference = d.Reference
 	}
-	if err := got.write(temp, string(d.ID)); err != nil {
+	name, known := a.place(safeName(reference), string(d.ID), got.formJSON)
+	if known {
+		return nil
+	}
+	if err := a.prepare(got, d, name); err != nil {
 		return err
 	}
 	if err := a.step("written"); err != nil {
 		return err
 	}
-	name := safeName(d.Reference)
-	if got.relay.Reference != "" {
-		name = safeName(got.relay.Reference)
-	}
-	if a.already(filepath.Join(in, name), string(d.ID), got.formJSON) {
-		return os.RemoveAll(temp)
-	}
-	name = free(in, name)
-	if err := a.todo(name); err != nil {
-		return err
-	}
-	if _, err := moveInto(temp, in, name); err != nil {
+	if err := move(a.path("state", "landing"), a.path("in", name)); err != nil {
 		return err
 	}
 	a.wake()
-	if got.relay.Corrects != "" || got.relay.Cancels != "" {
-		return a.supersede(got, name)
-	}
 	return nil
 }
 
-// already reports whether a folder holds this delivery, or the very same form
-// (sent again, or over another channel).
-func (a *agent) already(dir, delivery string, formJSON []byte) bool {
-	if id, err := os.ReadFile(filepath.Join(dir, "delivery")); err == nil && string(bytes.TrimSpace(id)) == delivery {
-		return true
+// landedBefore reports whether a crash came after this delivery's folder was
+// renamed into place: it may have been moved on since then.
+func (a *agent) landedBefore(id gateway.DeliveryID) (bool, error) {
+	l, err := a.landingNow()
+	return id != "" && l.Delivery == id && !exists(a.path("state", "landing")), err
+}
+
+// prepare makes everything that must be there when the folder is: what the form
+// replaces is marked, a test call is being answered, the command is told.
+func (a *agent) prepare(got *received, d websocket.Delivery, name string) error {
+	temp := a.path("state", "landing")
+	if err := os.RemoveAll(temp); err != nil { // of a crash
+		return err
 	}
-	kept, err := os.ReadFile(filepath.Join(dir, "form.json"))
-	return err == nil && bytes.Equal(kept, formJSON)
+	if err := a.write(got, temp, string(d.ID)); err != nil {
+		return err
+	}
+	if err := a.supersede(got, name, temp); err != nil {
+		return err
+	}
+	if err := a.answerTest(got); err != nil {
+		return err
+	}
+	note, err := json.Marshal(landing{d.ID, name})
+	if err != nil {
+		return err
+	}
+	if err := writeWhole(a.path("state", "landing.json"), note); err != nil {
+		return err
+	}
+	return a.todo(name, d.Seq)
+}
+
+// landingNow is the note of the last landing; the zero one where there was none.
+func (a *agent) landingNow() (l landing, err error) {
+	raw, err := readIfThere(a.path("state", "landing.json"))
+	if err != nil || raw == nil {
+		return l, err
+	}
+	return l, json.Unmarshal(raw, &l)
+}
+
+// place finds the name under which a form lands: the first that is free, unless
+// one on the way holds this delivery or the very same form (sent again, or over
+// another channel).
+func (a *agent) place(name, delivery string, formJSON []byte) (free string, known bool) {
+	for n := 1; ; n++ {
+		try := variant(name, n)
+		dir := a.path("in", try)
+		if !exists(dir) {
+			return try, false
+		}
+		if id, err := os.ReadFile(filepath.Join(dir, "delivery")); err == nil && string(bytes.TrimSpace(id)) == delivery {
+			return try, true
+		}
+		if kept, err := os.ReadFile(filepath.Join(dir, "form.json")); err == nil && bytes.Equal(kept, formJSON) {
+			return try, true
+		}
+	}
 }
 
 // write makes the folder of a form, synced down to the last file.
-func (r *received) write(dir, delivery string) error {
+func (a *agent) write(r *received, dir, delivery string) error {
 	attachments := filepath.Join(dir, "attachments")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	files := map[string][]byte{"form.json": r.formJSON, "form.txt": []byte(r.text), "relay.json": r.relayJSON, "delivery": []byte(delivery + "\n")}
-	if r.signature != nil {
-		files["form.json.asc"] = r.signature
-	}
-	for name, data := range files {
-		if err := writeSynced(filepath.Join(dir, name), data); err != nil {
-			return err
-		}
-	}
+	origin := a.origin(r)
 	if len(r.attachments) > 0 {
 		if err := os.MkdirAll(attachments, 0o700); err != nil {
 			return err
 		}
 	}
-	for _, f := range r.attachments {
-		if err := writeSynced(filepath.Join(attachments, free(attachments, safeName(f.Name))), f.Content); err != nil {
+	for i, f := range r.attachments {
+		name := free(attachments, safeName(f.Name))
+		if err := writeSynced(filepath.Join(attachments, name), f.Content); err != nil {
+			return err
+		}
+		origin.Attachments[i].Name = name
+	}
+	verdict, err := origin.json()
+	if err != nil {
+		return err
+	}
+	files := map[string][]byte{"form.json": r.formJSON, "form.txt": []byte(origin.words(a.opt.Language) + r.text), "origin.json": verdict,
+		"relay.json": r.relayJSON, "delivery": []byte(delivery + "\n")}
+	if r.signature != nil {
+		files["form.json.asc"] = r.signature
+	}
+	for name, data := range files {
+		if err := writeSynced(filepath.Join(dir, name), data); err != nil {
 			return err
 		}
 	}
@@ -148,30 +185,11 @@ func (r *received) write(dir, delivery string) error {
 	return syncDir(dir)
 }
 
-// supersede marks what a correction or cancellation replaced: a file
-// "superseded" in its folder names the newer form. The sender must be the same.
-func (a *agent) supersede(by *received, newer string) error {
-	old := by.relay.Corrects
-	if old == "" {
-		old = by.relay.Cancels
-	}
-	dir := filepath.Join(a.opt.Dir, "in", safeName(old))
-	raw, err := os.ReadFile(filepath.Join(dir, "relay.json"))
-	if err != nil {
-		return nil // we never had it
-	}
-	var relay gateway.Relay
-	if json.Unmarshal(raw, &relay) != nil || relay.From != by.relay.From {
-		a.opt.Log.Warn("a correction names a form of somebody else; nothing was marked", "correction", newer, "form", old)
-		return nil
-	}
-	return writeWhole(filepath.Join(dir, "superseded"), []byte("superseded by "+newer+"\n"))
-}
-
-// refuse keeps what could not be verified where an expert can look at it.
+// refuse keeps what could not be verified where an expert can look at it. It is
+// written anew at each try: what matters is the last.
 func (a *agent) refuse(d websocket.Delivery, why error) {
-	stem := filepath.Join(a.opt.Dir, "in", "refused", strconv.FormatInt(d.Seq, 10)+"-"+safeName(string(d.ID)))
-	reason := strings.Join([]string{"This was NOT acknowledged; the gateway sends it again. Call the coordination unit.", why.Error(), ""}, "\n")
+	stem := a.path("in", "refused", strconv.FormatInt(d.Seq, 10)+"-"+safeName(string(d.ID)))
+	reason := strings.Join([]string{"This was NOT acknowledged; the gateway sends it again, and what comes after it waits. Call the coordination unit.", why.Error(), ""}, "\n")
 	if err := errors.Join(writeWhole(stem+".pgp", d.Message), writeWhole(stem+".txt", []byte(reason))); err != nil {
 		a.opt.Log.Warn("refused frame can't be kept", "error", err)
 	}

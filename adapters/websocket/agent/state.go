@@ -2,10 +2,7 @@ package agent
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -27,21 +24,19 @@ type kept struct {
 
 func readState(dir string) (*state, error) {
 	s := &state{dir: dir, seen: make(map[string]bool)}
-	raw, err := os.ReadFile(filepath.Join(dir, "agent.json"))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
+	raw, err := readIfThere(filepath.Join(dir, "agent.json"))
+	if err != nil {
 		return nil, fmt.Errorf("read state: %w", err)
-	default:
+	}
+	if raw != nil {
 		if err := json.Unmarshal(raw, &s.kept); err != nil {
-			return nil, fmt.Errorf("read state: %s/agent.json is damaged (%w); put its backup back, or delete it to get everything that is not acknowledged again", dir, err)
+			return nil, fmt.Errorf("read state: %s/agent.json is damaged (%w); put its backup back, or delete it to get everything again", dir, err)
 		}
 	}
 	if s.kept.Counters == nil {
 		s.kept.Counters = make(map[string]int64)
 	}
-	raw, err = os.ReadFile(filepath.Join(dir, "seen"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if raw, err = readIfThere(filepath.Join(dir, "seen")); err != nil {
 		return nil, fmt.Errorf("read state: %w", err)
 	}
 	for _, id := range strings.Fields(string(raw)) {
@@ -63,12 +58,12 @@ func (s *state) setPosition(seq int64) error {
 	return s.save(func(k *kept) { k.Position = seq })
 }
 
-// next takes the next number of a reference's counter. A number that a crash
-// swallowed is left out, never given twice.
-func (s *state) next(counter string) (int64, error) {
+// next takes a number of a reference's counter, that many above the last one. A
+// number that a crash swallowed is left out, never given twice.
+func (s *state) next(counter string, above int64) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := s.kept.Counters[counter] + 1
+	n := s.kept.Counters[counter] + above
 	return n, s.save(func(k *kept) { k.Counters[counter] = n })
 }
 
@@ -96,12 +91,12 @@ func (s *state) knows(delivery string) bool {
 	return s.seen[delivery]
 }
 
-// remember notes a delivery as landed. A line torn by a crash is harmless: the
-// folder's own delivery file says the same.
+// remember notes a delivery as kept. A line torn by a crash is harmless: the
+// delivery comes again and is known by its folder.
 func (s *state) remember(delivery string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := appendLine(filepath.Join(s.dir, "seen"), []byte("\n"+delivery)); err != nil {
+	if err := appendLine(filepath.Join(s.dir, "seen"), []byte(delivery)); err != nil {
 		return fmt.Errorf("write state: %w", err)
 	}
 	s.seen[delivery] = true

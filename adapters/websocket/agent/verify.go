@@ -11,12 +11,14 @@ import (
 	"liaison/adapters/websocket"
 	"liaison/crypto/openpgp"
 	"liaison/gateway"
+	"liaison/gateway/form"
 )
 
 // received is a message of the gateway, opened and verified.
 type received struct {
 	formJSON    []byte // byte for byte
-	signature   []byte // the originator's, where it signed formJSON; not checked here
+	form        *form.Form
+	signature   []byte // the originator's over formJSON, as it came; what it proves says origin
 	relayJSON   []byte
 	relay       gateway.Relay
 	text        string
@@ -24,16 +26,12 @@ type received struct {
 }
 
 // pinned is a registry that knows the gateway alone.
-type pinned struct {
-	gateway *openpgp.Certificate
-}
+type pinned []*openpgp.Certificate
 
-func (p pinned) Signers(uint64, openpgp.Fingerprint) []*openpgp.Certificate {
-	return []*openpgp.Certificate{p.gateway}
-}
+func (p pinned) Signers(uint64, openpgp.Fingerprint) []*openpgp.Certificate { return p }
 
 func (p pinned) Owner(fp openpgp.Fingerprint, _ []string) (string, bool) {
-	if fp != p.gateway.Fingerprint() {
+	if !slices.ContainsFunc(p, func(c *openpgp.Certificate) bool { return c.Fingerprint() == fp }) {
 		return "", false
 	}
 	return "gateway", true
@@ -42,11 +40,11 @@ func (p pinned) Owner(fp openpgp.Fingerprint, _ []string) (string, bool) {
 // verify opens a message and accepts it only under the pinned gateway's good
 // signature over all of it, bound to our operation and to us.
 func (a *agent) verify(message []byte) (*received, error) {
-	m := gateway.Examiner{Keys: a.opt.Keys, Registry: pinned{a.opt.Gateway}, At: a.opt.Clock()}.Sealed(message)
+	m := gateway.Examiner{Keys: a.opt.Keys, Registry: pinned(a.opt.Gateways), At: a.opt.Clock()}.Sealed(message)
 	switch {
 	case !m.Encrypted:
 		return nil, &websocket.Refusal{Code: 64, Message: "the message can't be opened with this participant's keys"}
-	case !m.Proven() || m.Fingerprint != string(a.opt.Gateway.Fingerprint()):
+	case !m.Proven():
 		return nil, &websocket.Refusal{Code: 63, Message: "the message does not bear the gateway's good signature over all of it (" + m.Verdict + ")"}
 	}
 	r := &received{text: m.Reading.Text}
@@ -73,6 +71,9 @@ func (a *agent) bound(r *received) error {
 	}
 	if err := json.Unmarshal(r.relayJSON, &r.relay); err != nil {
 		return &websocket.Refusal{Code: 18, Message: "relay.json can't be read"}
+	}
+	if r.form, _ = form.ParseJSON(r.formJSON); r.form == nil {
+		return &websocket.Refusal{Code: 18, Message: "form.json can't be read"}
 	}
 	sum := sha256.Sum256(r.formJSON)
 	switch {

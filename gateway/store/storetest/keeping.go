@@ -21,6 +21,13 @@ func keyRecords(t *testing.T, r Record) {
 		Certificate: []byte{1, 2, 3}, KeyIDs: []uint64{7, 0xFEDCBA9876543210}, Role: "shared", Holder: "functional mailbox", Source: "file", Added: dawn}
 	put := func(action string) {
 		t.Helper()
+		before, err := s.KeysVersion(ctx(t))
+		must(t, "KeysVersion", err)
+		defer func() {
+			if after, err := s.KeysVersion(ctx(t)); err != nil || after <= before {
+				t.Errorf("KeysVersion after %q = %d, %v; want more than %d", action, after, err, before)
+			}
+		}()
 		must(t, "ChangeKeys", s.ChangeKeys(ctx(t), opCode, latvia, func([]gateway.KeyRecord) (*gateway.KeyRecord, gateway.AuditEntry, error) {
 			return &k, entry(action, ""), nil
 		}))

@@ -1,0 +1,59 @@
+package agent
+
+import (
+	"path/filepath"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// free returns name, or name with the first "~2", "~3"… that isn't taken.
+func free(dir, name string) string {
+	for n := 1; ; n++ {
+		if try := variant(name, n); !exists(filepath.Join(dir, try)) {
+			return try
+		}
+	}
+}
+
+// variant is the nth name for what is called name.
+func variant(name string, n int) string {
+	if n == 1 {
+		return name
+	}
+	ext := filepath.Ext(name)
+	return strings.TrimSuffix(name, ext) + "~" + strconv.Itoa(n) + ext
+}
+
+// safeName makes a file name of what a sender called it: no folders, nothing
+// hidden, nothing that a shell, Windows or a screen would take for something
+// else, at most 100 bytes.
+func safeName(name string) string {
+	name = name[strings.LastIndexAny(name, `/\`)+1:]
+	name = strings.Map(func(r rune) rune {
+		switch {
+		case r < 0x20 || r == 0x7f || strings.ContainsRune(`<>:"|?*;`, r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar:
+			return '_'
+		}
+		return r
+	}, name)
+	name = strings.TrimRight(strings.TrimLeft(shortName(name, 100), ". -"), ". ")
+	switch stem, _, _ := strings.Cut(strings.ToUpper(name), "."); stem {
+	case "", "CON", "PRN", "AUX", "NUL", "COM1", "LPT1":
+		return "file_" + name
+	}
+	return name
+}
+
+// shortName cuts a name to so many bytes and keeps a short ending.
+func shortName(name string, most int) string {
+	ext := filepath.Ext(name)
+	if len(ext) > 20 {
+		ext = ""
+	}
+	stem := []rune(strings.TrimSuffix(name, ext))
+	for len(stem) > 1 && len(string(stem))+len(ext) > most {
+		stem = stem[:len(stem)-1]
+	}
+	return string(stem) + ext
+}

@@ -1,0 +1,278 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"liaison/adapters/mail/mailtest"
+	"liaison/adapters/websocket"
+	"liaison/crypto/keyring"
+	"liaison/crypto/openpgp"
+	"liaison/gateway/operation"
+	"liaison/gateway/store"
+)
+
+type benchIdleCmd struct {
+	jsonFlag
+	Agents int           `help:"So many agents, each with a key of its own." default:"10000"`
+	Hold   time.Duration `help:"How long they stay connected and do nothing." default:"1m"`
+	Dir    string        `help:"Folder for the set-up; a temporary one where none is named." type:"path"`
+}
+
+func (benchIdleCmd) Help() string {
+	return "Connects agents over TLS to a gateway in a process of its own, which do nothing then, and prints what that process takes.\nExample: liaison bench idle --agents 10000"
+}
+
+// idleResult is what a run came to. The figures are the gateway process's.
+type idleResult struct {
+	Agents       int     `json:"agents"`
+	ConnectedIn  float64 `json:"connected_in_seconds"`
+	PeakMB       int64   `json:"peak_memory_mb"`
+	MemoryMB     int64   `json:"memory_mb"`             // at the end of the hold
+	BeforeMB     int64   `json:"memory_before_mb"`      // without any agent
+	BytesEach    int64   `json:"bytes_each"`            // what an agent adds
+	CPUPerMinute float64 `json:"idle_cpu_per_minute_s"` // while they do nothing
+}
+
+func (c benchIdleCmd) Run(a *app) error {
+	if c.Dir == "" {
+		dir, err := os.MkdirTemp("", "liaison-bench-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		c.Dir = dir
+	}
+	b := &idleBench{app: a, benchIdleCmd: c}
+	r, err := b.run()
+	if err != nil {
+		return err
+	}
+	c.fact(a, r, "%d idle agents over TLS, connected in %.1f s: the gateway process takes %d MB (%d MB before them, peak %d MB), %d bytes each, and %.2f s of CPU a minute; %s",
+		r.Agents, r.ConnectedIn, r.MemoryMB, r.BeforeMB, r.PeakMB, r.BytesEach, r.CPUPerMinute, machine())
+	return nil
+}
+
+// idleBench is a gateway in a process of its own and a crowd of agents in this one.
+type idleBench struct {
+	*app
+	benchIdleCmd
+	address string
+	gateway *openpgp.Certificate
+	roots   *x509.CertPool
+	keys    []*openpgp.SecretKey
+	server  *exec.Cmd
+}
+
+// The agents are spread over operations as large as real ones.
+const idlePerOperation = 60
+
+func (b *idleBench) seat(i int) (operation.Code, operation.ParticipantCode) {
+	return operation.Code(fmt.Sprintf("OP-%d", i/idlePerOperation)), operation.ParticipantCode(fmt.Sprintf("P%d", i))
+}
+
+func (b *idleBench) run() (*idleResult, error) {
+	if err := b.setUp(); err != nil {
+		return nil, err
+	}
+	b.say(b.app, "%d agents are set up; the gateway starts", b.Agents)
+	if err := b.serve(); err != nil {
+		return nil, err
+	}
+	defer func() { _ = b.server.Process.Kill(); _ = b.server.Wait() }()
+	r := &idleResult{Agents: b.Agents, BeforeMB: b.memory("VmRSS") >> 20}
+	began := time.Now()
+	if err := b.connect(); err != nil {
+		return nil, err
+	}
+	r.ConnectedIn = time.Since(began).Seconds()
+	busy, held := b.cpu(), time.Now()
+	select {
+	case <-time.After(b.Hold):
+	case <-b.ctx.Done():
+		return nil, b.ctx.Err()
+	}
+	r.CPUPerMinute = (b.cpu() - busy).Seconds() * float64(time.Minute) / float64(time.Since(held))
+	r.PeakMB, r.MemoryMB = b.memory("VmHWM")>>20, b.memory("VmRSS")>>20
+	r.BytesEach = (r.MemoryMB - r.BeforeMB) << 20 / int64(max(1, b.Agents))
+	return r, nil
+}
+
+// setUp writes a set-up whose participants are all confirmed.
+func (b *idleBench) setUp() error {
+	quiet := &app{b.ctx, streams{b.in, io.Discard, b.err}}
+	if err := (initCmd{Dir: b.Dir, Code: "OCU", Address: benchAddress}).Run(quiet); err != nil {
+		return err
+	}
+	if err := errors.Join(os.Remove(filepath.Join(b.Dir, "operations/operation.yaml")), b.certificate(), b.config()); err != nil {
+		return err
+	}
+	certs, err := readCertificates(filepath.Join(b.Dir, "keys/gateway.cert.asc"))
+	if err != nil {
+		return err
+	}
+	b.gateway = certs[0]
+	if err := b.operations(); err != nil {
+		return err
+	}
+	return b.confirm()
+}
+
+func (b *idleBench) certificate() error {
+	cert, key, err := mailtest.Certificate(time.Now())
+	if err != nil {
+		return err
+	}
+	b.roots = x509.NewCertPool()
+	b.roots.AppendCertsFromPEM(cert)
+	return errors.Join(writeNew(filepath.Join(b.Dir, "tls.crt"), cert, 0o644), writeNew(filepath.Join(b.Dir, "tls.key"), key, 0o600))
+}
+
+func (b *idleBench) config() error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	b.address = l.Addr().String()
+	text := fmt.Sprintf("gateway: {code: OCU, address: %s, phone: \"+000\", key_files: [keys/gateway.asc]}\nstorage_key_file: secrets/storage\n"+
+		"websocket: {listen: %q, hosts: [127.0.0.1], tls_cert_file: tls.crt, tls_key_file: tls.key}\noperations: [operations/*.yaml]\n", benchAddress, b.address)
+	return errors.Join(l.Close(), os.WriteFile(filepath.Join(b.Dir, "gateway.yaml"), []byte(text), 0o600))
+}
+
+// operations writes the operations; their keys go straight into the store.
+func (b *idleBench) operations() error {
+	day := func(n int) string { return time.Now().UTC().AddDate(0, 0, n).Format(time.DateOnly) }
+	for first := 0; first < b.Agents; first += idlePerOperation {
+		op := &strings.Builder{}
+		code, organiser := b.seat(first)
+		fmt.Fprintf(op, "operation: %s\ntitle: Idle agents\norganiser: %s\nlegal_basis: NAPLES2\nphases:\n  preparation: {from: %s, to: %s}\n  operation: {from: %s, to: %s}\n  evaluation: {from: %s, to: %s}\ndesk: {phone: \"+000\"}\nparticipants:\n",
+			code, organiser, day(-20), day(-1), day(0), day(6), day(7), day(30))
+		for i := first; i < min(first+idlePerOperation, b.Agents); i++ {
+			_, p := b.seat(i)
+			fmt.Fprintf(op, "  - {code: %s, country: LV, class: eu-member, authority: Customs, reference: X, languages: [en], duty: {phone: \"+000\"}, channels: [{kind: websocket}]}\n", p)
+		}
+		if err := os.WriteFile(filepath.Join(b.Dir, "operations", string(code)+".yaml"), []byte(op.String()), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// confirm makes the agents' keys and has them confirmed.
+func (b *idleBench) confirm() error {
+	s, err := (configFlag{Config: filepath.Join(b.Dir, "gateway.yaml")}).load()
+	if err != nil {
+		return err
+	}
+	s.opt.Log = slog.New(slog.DiscardHandler)
+	st, err := store.Open(b.ctx, s.dsn, s.opt)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	r := ring(st)
+	b.keys = make([]*openpgp.SecretKey, b.Agents)
+	group, ctx := errgroup.WithContext(b.ctx)
+	group.SetLimit(64)
+	for i := range b.keys {
+		group.Go(func() error {
+			op, p := b.seat(i)
+			key, err := openpgp.Generate(openpgp.KeyOptions{Name: string(p), Address: "idle@bench.example", Created: time.Now().Add(-time.Hour)})
+			if err != nil {
+				return err
+			}
+			b.keys[i] = key
+			if _, err := r.Propose(ctx, op, p, keyring.Proposal{Certificate: key.Certificate(), Source: "bench", By: "bench"}); err != nil {
+				return err
+			}
+			_, err = r.Confirm(ctx, op, p, string(key.Certificate().Fingerprint()), "bench", "made by the bench")
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+// serve starts the gateway and waits until it takes connections.
+func (b *idleBench) serve() error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	b.server = exec.Command(self, "serve", "-c", filepath.Join(b.Dir, "gateway.yaml"))
+	log, err := os.Create(filepath.Join(b.Dir, "serve.log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	b.server.Stdout, b.server.Stderr = log, log
+	if err := b.server.Start(); err != nil {
+		return err
+	}
+	for range 600 {
+		if conn, err := net.Dial("tcp", b.address); err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-b.ctx.Done():
+			return b.ctx.Err()
+		}
+	}
+	said, _ := os.ReadFile(log.Name())
+	return fmt.Errorf("the gateway doesn't listen: %s", said)
+}
+
+// connect opens all sessions, some at a time; they stay.
+func (b *idleBench) connect() error {
+	var connected atomic.Int64
+	group, ctx := errgroup.WithContext(b.ctx)
+	group.SetLimit(16)
+	for i, key := range b.keys {
+		group.Go(func() error {
+			op, p := b.seat(i)
+			_, err := websocket.Dial(context.WithoutCancel(ctx), websocket.ClientOptions{URL: "wss://" + b.address + websocket.Path, Operation: op, Participant: p,
+				Key: key, Gateways: []*openpgp.Certificate{b.gateway}, After: func() int64 { return 0 },
+				TLS: &tls.Config{RootCAs: b.roots, MinVersion: tls.VersionTLS12}, Log: slog.New(slog.DiscardHandler)})
+			if n := connected.Add(1); n%1000 == 0 {
+				b.say(b.app, "%d agents are connected", n)
+			}
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+// memory is one figure of the gateway process, in bytes; 0 where the system
+// doesn't say.
+func (b *idleBench) memory(name string) int64 {
+	return memoryOf(strconv.Itoa(b.server.Process.Pid), name)
+}
+
+// cpu is what the gateway process has used of the processors; 0 where the system
+// doesn't say (proc_pid_stat(5): fields 14 and 15, in hundredths of a second).
+func (b *idleBench) cpu() time.Duration {
+	data, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(b.server.Process.Pid), "stat"))
+	_, after, _ := strings.Cut(string(data), ") ")
+	fields := strings.Fields(after)
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseInt(fields[11], 10, 64)
+	system, _ := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
