@@ -60,12 +60,13 @@ func normalMany(b BoxInfo, values []string) []string {
 	seen := map[string]bool{}
 	k := kindOf(b.Type)
 	for _, v := range values {
-		items := paragraphs(tidy(v))
+		parts := []string{tidy(v)}
 		if !k.free {
-			items = nil
-			for _, p := range paragraphs(tidy(v)) {
-				items = append(items, fields(p, k.between)...)
-			}
+			parts = fields(parts[0], k.between)
+		}
+		var items []string
+		for _, p := range parts {
+			items = append(items, paragraphs(p)...)
 		}
 		for _, item := range items {
 			item = settle(b, item)
