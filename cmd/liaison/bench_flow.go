@@ -212,7 +212,7 @@ func (b *flowBench) open(ctx context.Context, quiet *app) error {
 			return errors.Join(err, st.Close())
 		}
 	}
-	b.node, err = newNode(s, st, st)
+	b.node, err = newNode(ctx, s, st, st)
 	return err
 }
 

@@ -192,7 +192,7 @@ func (d *demo) serve(group *errgroup.Group) error {
 		}
 		d.say("key of %s confirmed: %s", k.Participant, k.Fingerprint.Grouped())
 	}
-	if d.node, err = newNode(s, st, st); err != nil {
+	if d.node, err = newNode(d.ctx, s, st, st); err != nil {
 		return err
 	}
 	group.Go(func() error { defer st.Close(); return d.node.run(quiet) })

@@ -280,7 +280,7 @@ func (c configFlag) withNode(a *app, f func(*node) error) error {
 		return err
 	}
 	defer st.Close()
-	n, err := newNode(s, st, st)
+	n, err := newNode(a.ctx, s, st, st)
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func (c serveCmd) Run(a *app) error {
 	if err := applyChanged(a, s, st, jsonFlag{}); err != nil {
 		return err
 	}
-	n, err := newNode(s, st, st)
+	n, err := newNode(a.ctx, s, st, st)
 	if err != nil {
 		return err
 	}
@@ -78,12 +78,12 @@ func (n *node) show(m *metrics) {
 }
 
 // newMail makes the mail channel, nil where none is set up.
-func newMail(s *setup, positions mail.Positions) (*mail.Adapter, error) {
+func newMail(s *setup, positions mail.Positions, setUp time.Time) (*mail.Adapter, error) {
 	c := s.config.Mail
 	if c.IMAP.URL == "" && c.SMTP.URL == "" && c.LMTP.Listen == "" {
 		return nil, nil
 	}
-	opt := mail.Options{Address: s.config.Gateway.Address, LMTP: c.LMTP.Listen, Positions: positions, MaxSize: s.config.Limits.Message, Log: s.opt.Log}
+	opt := mail.Options{Address: s.config.Gateway.Address, LMTP: c.LMTP.Listen, Positions: positions, SetUp: setUp, MaxSize: s.config.Limits.Message, Log: s.opt.Log}
 	for _, server := range []struct {
 		config configs.Server
 		into   **mail.Server
@@ -111,14 +111,18 @@ func newMail(s *setup, positions mail.Positions) (*mail.Adapter, error) {
 }
 
 // newNode wires a gateway on a store, whose commit points are rec's.
-func newNode(s *setup, st *store.Store, rec record) (*node, error) {
+func newNode(ctx context.Context, s *setup, st *store.Store, rec record) (*node, error) {
 	n := &node{s: s, store: st, ring: ring(st), watch: func(gateway.Event) {}}
 	code := operation.ParticipantCode(s.config.Gateway.Code)
 	var err error
 	opt := gateway.Options{Code: code, Address: s.config.Gateway.Address, Keys: s.keys, Store: rec, Clock: st, Reads: st, Ring: n.ring,
 		AuthServ: s.config.Mail.AuthservID, Log: s.opt.Log, Phone: s.config.Gateway.Phone, Watch: func(e gateway.Event) { n.watch(e) },
 		Limits: gateway.Limits{Message: s.config.Limits.Message}}
-	if n.mail, err = newMail(s, st); err != nil {
+	setUp, _, err := st.SetUp(ctx) // zero before anything was applied: then it is the first start
+	if err != nil {
+		return nil, err
+	}
+	if n.mail, err = newMail(s, st, setUp); err != nil {
 		return nil, err
 	}
 	if n.mail != nil {

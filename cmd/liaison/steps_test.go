@@ -104,7 +104,7 @@ func serveMortal(config, dies string) error {
 	if err != nil {
 		return err
 	}
-	n, err := newNode(s, st, &mortal{record: st, dies: dies, steps: steps, seen: map[string]int{}})
+	n, err := newNode(a.ctx, s, st, &mortal{record: st, dies: dies, steps: steps, seen: map[string]int{}})
 	if err != nil {
 		return err
 	}

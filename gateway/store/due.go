@@ -151,6 +151,19 @@ func (s *Store) Unlease(ctx context.Context, name string) error {
 	})
 }
 
+// SetUp is when the first operation was applied; ok false where none was. Mail
+// that came before can be about none.
+func (s *Store) SetUp(ctx context.Context) (at time.Time, ok bool, err error) {
+	var ms *int64
+	if err := s.read().QueryRow(ctx, `SELECT min(applied) FROM operation`).Scan(&ms); err != nil {
+		return time.Time{}, false, fmt.Errorf("read when the set-up was made: %w", err)
+	}
+	if ms == nil {
+		return time.Time{}, false, nil
+	}
+	return when(*ms), true, nil
+}
+
 // MailPosition returns how far a mailbox was settled: its UIDVALIDITY, the
 // lowest unsettled UID as set, and when the account was set up; ok false where
 // it was never read.
