@@ -225,7 +225,9 @@ func TestReplyThatQuotesTheFormConfirmsIt(t *testing.T) {
 	for name, quote := range map[string]func(string) string{
 		"quoted":             func(s string) string { return "> " + strings.ReplaceAll(s, "\n", "\n> ") },
 		"quoted and wrapped": func(s string) string { return "> " + strings.NewReplacer("\n", "\n> ", " C", "\nC").Replace(s) },
-		"unquoted":           func(s string) string { return "-----Original Message-----\nFrom: OCU\nSent: Monday\nTo: PL\nSubject: x\n\n" + s },
+		"unquoted": func(s string) string {
+			return "-----Original Message-----\nFrom: OCU\nSent: Monday\nTo: PL\nSubject: x\n\n" + s
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFlow(t)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -105,8 +106,11 @@ func (c formNewCmd) Run(a *app) error {
 	if op != nil {
 		f.Set("A3", string(op.Code))
 	}
-	_, err = io.WriteString(a.out, f.Text(form.TextOptions{Lang: c.Lang, Profile: profile, Blank: true, Long: c.Long, Rows: c.Rows}))
-	return err
+	if _, err := io.WriteString(a.out, f.Text(form.TextOptions{Lang: c.Lang, Profile: profile, Blank: true, Long: c.Long, Rows: c.Rows})); err != nil {
+		return err
+	}
+	fmt.Fprintln(a.err, `Next: fill it in; "liaison form check FILE" says what is missing.`) // beside the form, which goes into a file
+	return nil
 }
 
 type formSchemaCmd struct{}

@@ -80,10 +80,10 @@ func TestFormCommandsAnswerWithTheirExitCode(t *testing.T) {
 		code      int
 		out, errs string // what must be in them
 	}{
-		{"blank", "", "new SEZ --lang de", exitDone, "* Menge C4: []", ""},
-		{"blank in small letters", "", "new sez", exitDone, "A1: [SEZ]", ""},
-		{"blank with rows", "", "new WRN --rows 3", exitDone, "E3.3: []", ""},
-		{"blank, long", "", "new MSG --long", exitDone, "A22: []", ""},
+		{"blank", "", "new SEZ --lang de", exitDone, "* Menge C4: []", "Next: fill it in"},
+		{"blank in small letters", "", "new sez", exitDone, "A1: [SEZ]", "Next: fill it in"},
+		{"blank with rows", "", "new WRN --rows 3", exitDone, "E3.3: []", "Next: fill it in"},
+		{"blank, long", "", "new MSG --long", exitDone, "A22: []", "Next: fill it in"},
 		{"no such type", "", "new ABC", exitUsage, "", "the types are OPN REG"},
 		{"no such language", "", "new SEZ --lang xx", exitUsage, "", "there are in en"},
 		{"too many rows", "", "new SEZ --rows 100", exitUsage, "", "use 1 to 99"},

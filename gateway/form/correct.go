@@ -7,17 +7,6 @@ type Change struct {
 	Now string `json:"now"` // "" where the box was removed
 }
 
-// String gives "E3: was AB1234, now AB1243".
-func (c Change) String() string {
-	say := func(v string) string {
-		if v == "" {
-			return "(empty)"
-		}
-		return v
-	}
-	return c.Box + ": was " + say(c.Was) + ", now " + say(c.Now)
-}
-
 // ownBoxes are the boxes of a correction that speak of the correction itself.
 var ownBoxes = map[string]bool{"A1": true, "A2": true, "A4": true, "A5": true, "A6": true, "A7": true, "A8": true, "A20": true, "A24": true}
 

@@ -15,11 +15,8 @@ func TestCorrectionChangesOnlyItsBoxes(t *testing.T) {
 	if d := cmp.Diff(want, string(whole.JSON())); d != "" || len(problems) > 0 {
 		t.Errorf("%v, %s", problems, d)
 	}
-	var said []string
-	for _, c := range changes {
-		said = append(said, c.String())
-	}
-	if d := cmp.Diff([]string{"A11: was H2, now H2, H1", "B5: was Riga, now (empty)", "E3.2: was AB 2, now AB 3", "E1.3: was 4, now (empty)"}, said); d != "" {
+	wantChanges := []Change{{"A11", "H2", "H2, H1"}, {"B5", "Riga", ""}, {"E3.2", "AB 2", "AB 3"}, {"E1.3", "4", ""}}
+	if d := cmp.Diff(wantChanges, changes); d != "" {
 		t.Error(d)
 	}
 	if original.Get("B5") != "Riga" || original.Get("E3.2") != "AB 2" {

@@ -34,7 +34,7 @@ func judged(truth *Form, text string) (outcome, *Form) {
 // and without a check value. Nothing may be read wrong silently.
 // LIAISON_EXPERIMENT=n tries every pair n times.
 func TestMangledFormsAreRightOrReported(t *testing.T) {
-	rounds, share := 1, 12 // of the pairs; each way alone in any case
+	rounds, share := 1, 24 // of the pairs; each way alone in any case
 	if n, err := strconv.Atoi(os.Getenv("LIAISON_EXPERIMENT")); err == nil {
 		rounds, share = n, 1
 	}

@@ -377,3 +377,35 @@ func TestAddressesComeInCatalogueOrder(t *testing.T) {
 		t.Errorf("rows = %d %d %d", f.Rows("C"), f.Rows("E"), f.Rows("G"))
 	}
 }
+
+// TestSensitiveIsWhatTheDesignMarks: S by itself, and S as long as nothing beside
+// makes it nominal.
+func TestSensitiveIsWhatTheDesignMarks(t *testing.T) {
+	for _, box := range strings.Fields("A3 A12 A21 A22 B11 C11 E3 E3.2 E6 F7 G8 G9 G14") {
+		if !Sensitive(box, nil) {
+			t.Errorf("%s isn't sensitive", box)
+		}
+	}
+	for _, box := range strings.Fields("A1 A13 B3 B5 C1 C4 D1 E1 E7 F1 G1 G16 G17 H1 K1 P1 T1 Q1") {
+		if Sensitive(box, nil) || Nominal(&Form{}, box, nil) {
+			t.Errorf("%s is sensitive or nominal", box)
+		}
+	}
+	for _, box := range strings.Fields("G3 G4 G5 G6 G7 G10 G11 G13 G15 P5 Z9 X1") {
+		if !Nominal(&Form{}, box, nil) {
+			t.Errorf("%s isn't nominal", box)
+		}
+	}
+}
+
+// TestCheckValueMayBeReadOutInPart: four to six characters, in any case.
+func TestCheckValueMayBeReadOutInPart(t *testing.T) {
+	f := mustJSON(t, minimalSEZ)
+	whole := f.CheckValue()
+	for given, changed := range map[string]bool{whole: false, strings.ToLower(whole[:4]): false, whole[:5]: false, whole[:2] + " " + whole[2:]: false, whole[:3]: true, "AAAAAA": true, whole + "A": true} {
+		f.Set("A24", given)
+		if f.Changed() != changed {
+			t.Errorf("A24 [%s] of %s: Changed = %v", given, whole, f.Changed())
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package form
 
 import (
+	"mime/quotedprintable"
 	"regexp"
 	"strconv"
 	"strings"
@@ -232,11 +233,12 @@ var manglers = []mangler{
 		return first + "\n\nHello, this is for you.\n\n" + rest
 	}, false},
 	{"lines mixed up", func(s sampler, t string) string {
+		head, rest, _ := strings.Cut(t, "\n")
 		var boxes []string
-		for _, part := range strings.SplitAfter(t, "]\n") {
+		for _, part := range strings.SplitAfter(rest, "]\n") {
 			if strings.Contains(part, end) {
 				s.Shuffle(len(boxes), func(i, j int) { boxes[i], boxes[j] = boxes[j], boxes[i] })
-				return strings.Join(boxes, "") + part
+				return head + "\n" + strings.Join(boxes, "") + part
 			}
 			boxes = append(boxes, part)
 		}
@@ -269,6 +271,20 @@ var manglers = []mangler{
 	{"links on addresses", func(_ sampler, t string) string {
 		return regexp.MustCompile(`(\S+@\S+\.example)`).ReplaceAllString(t, "$1<mailto:$1>")
 	}, false},
+	{"some quote marks lost", func(s sampler, t string) string {
+		return lines(func(l string) string { return pick(s, []string{"> ", ""}) + strings.TrimLeft(l, " ") })(s, t)
+	}, false},
+	{"quoted at several depths", func(s sampler, t string) string {
+		return lines(func(l string) string { return pick(s, []string{"> ", "> > ", ">>> "}) + strings.TrimLeft(l, " ") })(s, t)
+	}, false},
+	{"quoted-printable left", func(_ sampler, t string) string {
+		var b strings.Builder
+		w := quotedprintable.NewWriter(&b)
+		if _, err := w.Write([]byte(t)); err != nil || w.Close() != nil {
+			panic("a builder takes everything")
+		}
+		return strings.ReplaceAll(b.String(), "\r\n", "\n")
+	}, true},
 	{"wrapped by a poor program", func(_ sampler, t string) string { return wrapAt(38, t) }, false},
 }
 

@@ -1,8 +1,11 @@
 package form
 
 import (
+	"io"
+	"mime/quotedprintable"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 // What mail programs do to a value on the way, undone. Each is tried on every
@@ -54,6 +57,17 @@ func (r *reader) mend() {
 			}
 		}
 	}
+}
+
+// leftEncoded decodes a text that came in quoted-printable and stayed so: lines
+// that end in "=", and no "=" that isn't part of the encoding.
+func leftEncoded(text string) (string, bool) {
+	text = lineEnds(text)
+	if strings.Count(text, "=\n") < 2 {
+		return "", false
+	}
+	decoded, err := io.ReadAll(quotedprintable.NewReader(strings.NewReader(text)))
+	return string(decoded), err == nil && utf8.Valid(decoded)
 }
 
 // unlinked takes off an address that a program repeated as a link behind itself.

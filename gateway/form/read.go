@@ -22,6 +22,18 @@ func ParseText(text string) (*Form, []Problem) {
 	if len(text) > MaxSize {
 		return nil, []Problem{NewProblem(68, Error, "", map[string]string{"limit": "1 MB"})}
 	}
+	f, problems := parse(text)
+	if f == nil || f.Changed() || f.Get("A24") == "" {
+		if decoded, ok := leftEncoded(text); ok {
+			if g, fewer := parse(decoded); g != nil && (g.Get("A24") != "" || f == nil || f.Get("A24") == "") && !g.Changed() {
+				return g, fewer
+			}
+		}
+	}
+	return f, problems
+}
+
+func parse(text string) (*Form, []Problem) {
 	s := join(text)
 	boxes := s.boxes(4 * maxBoxes)
 	if len(boxes) == 0 {
