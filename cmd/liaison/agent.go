@@ -24,19 +24,19 @@ type agentCmd struct {
 }
 
 func (agentCmd) Help() string {
-	return `A participant's end of the WebSocket channel, for one operation. In the folder of agent.yaml:
+	return `For one operation, in the folder that agent.yaml names:
 
-in/NAME/   a received form: form.txt to read (its first lines say who proved what), form.json,
-           form.json.asc (the originator's signature), relay.json, attachments/; superseded.txt once corrected
-out/       drop a form here: .txt, .json, or a folder with a form and its attachments;
-           it moves to out/sent or out/failed with the answer beside it
-ask/       test calls that want a person: complete the file and move it into out/
+in/NAME holds a received form: form.txt to read (its first lines say who proved what), form.json, form.json.asc (the originator's signature), relay.json and attachments; superseded.txt once it was corrected or cancelled.
 
-Two agents never share a folder, and a second one of the same participant makes the first stand aside.
-To look at a form without sending it, use "liaison form check"; the coordination unit itself sends with "liaison forms send".
+out takes what is dropped into it: a .txt, a .json, or a folder with a form and its attachments. It moves to out/sent or out/failed, with the answer beside it.
 
-Examples: liaison agent -c agent.yaml
-          liaison form new SEZ --lang lv > seizure.txt   (fill it in)   liaison agent --submit < seizure.txt`
+ask holds test calls that want a person: complete the file and move it into out.
+
+Two agents never share a folder, and a second one of the same participant makes the first stand aside. To look at a form without sending it, use "liaison form check"; what the coordination unit itself does with forms is under "liaison forms".
+
+Example: liaison agent -c agent.yaml
+
+Example: liaison agent -c agent.yaml --submit < seizure.txt`
 }
 
 func (c agentCmd) Run(a *app) error {

@@ -7,16 +7,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
-// listens waits until the gateway takes connections.
+// serve starts the room's gateway.
 func (r *room) serve() {
 	r.t.Helper()
 	r.start("serve", "-c", r.path("gw/gateway.yaml"))
 }
 
-// gives the agent of a participant the others' certificates.
+// certificates gives the agents of participants those of all.
 func (r *room) certificates(participants ...string) {
 	r.t.Helper()
 	r.write("participants.asc", r.ok("key", "export", "-c", r.path("gw/gateway.yaml"), "OP-001"))
@@ -99,18 +98,11 @@ func TestFormsSurviveKillsOfTheAgents(t *testing.T) {
 		r.drop("PL", fmt.Sprintf("form%02d.json", i), fmt.Sprintf(`{"A1":"MSG","A7":["LV"],"A10":"EXER","H1":"from PL %d"}`, i))
 	}
 	arrived := func() int { return len(r.files("LV/in/PL-*/form.json")) + len(r.files("PL/in/LV-*/form.json")) }
-	tick := time.NewTicker(700 * time.Millisecond)
-	defer tick.Stop()
-	for kills := 0; arrived() < 2*forms || kills < 6; kills++ {
+	for lives := 0; arrived() < 2*forms || lives < 4; lives++ {
 		lv, pl := r.start("agent", "-c", r.path("LV/agent.yaml")), r.start("agent", "-c", r.path("PL/agent.yaml"))
-		if kills > 60 {
-			t.Fatalf("%d of %d forms arrived in 60 lives of the agents", arrived(), 2*forms)
-		}
-		for range 3 { // long enough for some forms, never for all
-			<-tick.C
-		}
+		before := arrived()
+		r.until("some more forms have arrived", func() bool { return arrived() > before || before == 2*forms })
 		kill(lv)
-		<-tick.C
 		kill(pl)
 	}
 	r.start("agent", "-c", r.path("LV/agent.yaml"))

@@ -160,6 +160,14 @@ func TestNationalSystemWithGnuPGSpeaksTheProtocol(t *testing.T) {
 	if forms := len(r.files("PL/in/*/form.json")); forms != 1 {
 		t.Errorf("PL has %d forms; want 1", forms)
 	}
+
+	r.ok("key", "block", "-c", r.path("gw/gateway.yaml"), "OP-001", "LV", g.fingerprint(national), "--reason", "laptop stolen")
+	if e := newer.read("error"); e["code"] != 62. {
+		t.Errorf("error after the key was blocked = %v; want code 62", e)
+	}
+	if _, _, err := newer.conn.ReadMessage(); !ws.IsCloseError(err, 1008) {
+		t.Errorf("the session of a blocked key ended with %v; want 1008", err)
+	}
 }
 
 // tls lets the room's channel use TLS.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"liaison/gateway"
 	"liaison/gateway/form"
@@ -63,6 +64,9 @@ func TestDroppedFormIsSubmittedOnceWhateverStepFails(t *testing.T) {
 	}
 }
 
+// given is the nth reference that the agent gives this year.
+func given(n int) string { return fmt.Sprintf("LV-VID-%d-%06d", time.Now().UTC().Year(), n) }
+
 // ends waits until a form was taken and its job is over.
 func (b *bench) ends(name string) {
 	b.t.Helper()
@@ -78,7 +82,7 @@ func (b *bench) oneForm(f *far) {
 	if len(forms) != 1 {
 		b.t.Fatalf("submit ids = %d; want 1", len(forms))
 	}
-	if m := forms[0]; !m.Proven() || m.Form == nil || m.Signature == nil || !strings.HasPrefix(m.Form.Get("A4"), "LV-VID-2026-00000") || m.Form.Get("A3") != "OP-7K3" || m.Form.Get("A6") != "LV" {
+	if m := forms[0]; !m.Proven() || m.Form == nil || m.Signature == nil || !strings.HasPrefix(m.Form.Get("A4"), given(0)[:len(given(0))-1]) || m.Form.Get("A3") != "OP-7K3" || m.Form.Get("A6") != "LV" {
 		b.t.Errorf("the gateway reads %+v; want a proven SEZ with A3, A4, A6 and the originator's signature", m)
 	}
 	for where, want := range map[string][]string{"out": {}, "out/sent": {"seizure.answer.json", "seizure.answer.txt", "seizure.json"}, "out/failed": {}, "state/jobs": {}} {
@@ -138,7 +142,7 @@ func TestReferenceThatIsTakenIsGivenAnew(t *testing.T) {
 	b := newBench(t)
 	f := b.serve()
 	f.verdict = func(m *gateway.Message) gateway.Verdict { // the state was lost: nine numbers are taken already
-		if a4 := m.Form.Get("A4"); strings.HasPrefix(a4, "LV-VID") && a4 < "LV-VID-2026-000010" {
+		if a4 := m.Form.Get("A4"); strings.HasPrefix(a4, "LV-VID") && a4 < given(10) {
 			return gateway.Rejected
 		}
 		if m.Form.Get("A4") == "LV-OWN-2026-000001" {
@@ -151,7 +155,7 @@ func TestReferenceThatIsTakenIsGivenAnew(t *testing.T) {
 	b.run()
 	b.waitFor("out", "sent", "ours.json")
 	b.waitFor("out", "failed", "own.json") // a reference that a person gave is theirs
-	if want := []string{"LV-VID-2026-000015"}; !slices.Equal(f.order, want) {
+	if want := []string{given(15)}; !slices.Equal(f.order, want) {
 		t.Errorf("taken = %v; want %v", f.order, want)
 	}
 }
@@ -163,7 +167,7 @@ func TestAnswerAboutAnotherFormIsNotBelieved(t *testing.T) {
 	f.verdict = func(m *gateway.Message) gateway.Verdict {
 		if wrong { // the answer to another submit
 			wrong = false
-			m.Form.Set("A4", "LV-VID-2026-000099")
+			m.Form.Set("A4", given(99))
 		}
 		return gateway.Accepted
 	}
