@@ -11,7 +11,7 @@ import (
 
 // openedMore is by how much what is opened may be larger than the mail: enough
 // for what people compress, too little for a bomb.
-const openedMore = 8 << 20
+const openedMore = 6 << 20
 
 // Read takes a mail apart. It never returns nil and never panics.
 func Read(raw []byte, opener Opener, lim Limits) *Reading {
@@ -85,7 +85,16 @@ func withLineFeeds(raw []byte) []byte {
 	if bytes.Count(head, []byte("\r"))-pairs <= bytes.Count(head, []byte("\n")) {
 		return raw
 	}
-	return bytes.ReplaceAll(bytes.ReplaceAll(raw, []byte("\r\n"), []byte("\n")), []byte("\r"), []byte("\n"))
+	out := make([]byte, 0, len(raw))
+	for i, c := range raw {
+		switch {
+		case c != '\r':
+			out = append(out, c)
+		case i+1 >= len(raw) || raw[i+1] != '\n':
+			out = append(out, '\n')
+		}
+	}
+	return out
 }
 
 func unreadable(r *Reading, code int, message string) *Reading {
