@@ -10,7 +10,6 @@ import (
 
 	"github.com/ProtonMail/go-crypto/openpgp/clearsign"
 	pgperrors "github.com/ProtonMail/go-crypto/openpgp/errors"
-	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	pgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 )
 
@@ -116,7 +115,7 @@ func openPackets(packets []byte, keys []*SecretKey, certs Lookup, at time.Time, 
 	if err != nil {
 		return nil, openError(err, recipients)
 	}
-	body, err := io.ReadAll(io.LimitReader(md.UnverifiedBody, most))
+	body, err := readUpTo(md.UnverifiedBody, most, len(packets))
 	if err != nil {
 		return nil, openError(err, recipients)
 	}
@@ -143,24 +142,24 @@ const packetsAround = 64 << 10
 // survey reads the outer packets: the format, whom the message is encrypted to,
 // and that nothing without integrity protection comes near the library.
 func survey(packets []byte) (Format, []uint64, error) {
-	format, recipients := Format(0), []uint64(nil)
-	reader := packet.NewOpaqueReader(bytes.NewReader(packets))
+	recipients := []uint64(nil)
 	for {
-		p, err := reader.Next()
-		if err != nil && !(p != nil && errors.Is(err, io.ErrUnexpectedEOF)) {
-			if format == 0 && len(recipients) == 0 {
-				return 0, nil, &OpenError{Reason: "not-openpgp", Err: err}
+		tag, body, rest, ok := frontPacket(packets)
+		if !ok {
+			if len(recipients) == 0 {
+				return 0, nil, &OpenError{Reason: "not-openpgp"}
 			}
-			return format, recipients, nil
+			return 0, recipients, nil
 		}
-		switch p.Tag {
+		packets = rest
+		switch tag {
 		case 1:
-			recipients = append(recipients, recipientOf(p.Contents))
+			recipients = append(recipients, recipientOf(body))
 		case 3, 10, 21:
 		case 9, 20:
 			return 0, nil, &OpenError{Reason: "no-integrity"}
 		case 18:
-			if len(p.Contents) > 0 && p.Contents[0] == 2 {
+			if len(body) > 0 && body[0] == 2 {
 				return SEIPDv2, recipients, nil
 			}
 			return SEIPDv1, recipients, nil
@@ -170,6 +169,43 @@ func survey(packets []byte) (Format, []uint64, error) {
 			return 0, nil, &OpenError{Reason: "not-openpgp"}
 		}
 	}
+}
+
+// frontPacket cuts the first packet off (RFC 9580, section 4.2), without copying.
+// Of one in pieces, and of one that is cut short, body is the first piece.
+func frontPacket(b []byte) (tag int, body, rest []byte, ok bool) {
+	if len(b) < 2 || b[0]&0x80 == 0 {
+		return 0, nil, nil, false
+	}
+	if b[0]&0x40 == 0 {
+		tag = int(b[0]&0x3f) >> 2
+		n := []int{1, 2, 4, 0}[b[0]&3]
+		if b = b[1:]; n == 0 || len(b) < n {
+			return tag, b, nil, true
+		}
+		length := int(bigEndian(b[:n]))
+		return tag, b[n:min(len(b), n+length)], b[min(len(b), n+length):], true
+	}
+	tag, b = int(b[0]&0x3f), b[1:]
+	length, n := int(b[0]), 1
+	switch {
+	case b[0] == 255 && len(b) >= 5:
+		length, n = int(bigEndian(b[1:5])), 5
+	case b[0] >= 224: // in pieces
+		length = 1 << (b[0] & 0x1f)
+	case b[0] >= 192 && len(b) >= 2:
+		length, n = (int(b[0])-192)<<8+int(b[1])+192, 2
+	}
+	return tag, b[n:min(len(b), n+length)], b[min(len(b), n+length):], true
+}
+
+// readUpTo reads at most so many bytes into a buffer of the size that they have
+// where nothing was compressed.
+func readUpTo(r io.Reader, most int64, likely int) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(int(min(most, int64(likely))) + bytes.MinRead)
+	_, err := b.ReadFrom(io.LimitReader(r, most))
+	return b.Bytes(), err
 }
 
 // recipientOf is the key id of an encrypted session key packet (RFC 9580,

@@ -10,15 +10,13 @@ import (
 	"strings"
 )
 
-// block is a piece of armor in a text: the bytes [from, to), and what it holds:
-// packets, or for cleartext the whole message written anew. Where what mail did to
-// it can be read in more than one way, readings are all of them, the likeliest
-// first.
+// block is a piece of armor in a text: the bytes [from, to), what of them is data,
+// and what stands before its first marker on the line.
 type block struct {
-	from, to int
-	quoted   bool
-	kind     string // message, signed, key, signature
-	readings [][]byte
+	from, to     int
+	quoted       bool
+	kind         string // message, signed, key
+	body, prefix []byte
 }
 
 const (
@@ -37,7 +35,7 @@ const (
 
 var (
 	marker = regexp.MustCompile(`^` + blank + `*(BEGIN|END)` + blank + `+PGP` + blank + `+(MESSAGE|SIGNED` + blank + `+MESSAGE|PUBLIC` + blank + `+KEY` + blank + `+BLOCK|SIGNATURE)(?:,` + blank + `*PART[^-\n]{1,16})?` + blank + `*` + dash + `+`)
-	dashes = regexp.MustCompile(dash + `(?:` + blank + `?` + dash + `)*` + blank + `*$`)
+	dashes = regexp.MustCompile(dash + `(?:[ \t\x{00a0}]?` + dash + `)*` + blank + `*$`)
 )
 
 // mark is where a marker stands.
@@ -49,6 +47,7 @@ type mark struct {
 
 // nextMark finds the next marker from at on; false where there is none.
 func nextMark(b []byte, at int) (mark, bool) {
+	start := at
 	for {
 		i := bytes.Index(b[at:], []byte("PGP"))
 		if i < 0 {
@@ -56,7 +55,7 @@ func nextMark(b []byte, at int) (mark, bool) {
 		}
 		pgp := at + i
 		at = pgp + 3
-		lead := max(0, pgp-48)
+		lead := max(start, pgp-48)
 		word := bytes.LastIndex(b[lead:pgp], []byte("BEGIN"))
 		if end := bytes.LastIndex(b[lead:pgp], []byte("END")); end > word {
 			word = end
@@ -92,43 +91,88 @@ const (
 // behind it is just text.
 func blocks(b []byte) []block {
 	var out []block
+	past := 0 // where the block before ends
 	for at, n := 0, 0; len(out) < maxBlocks && n < maxMarks; n++ {
 		m, ok := nextMark(b, at)
 		if !ok {
 			break
 		}
+		line := max(lineStart(b, m.from), past)
 		at = m.to
 		if !m.begins || m.kind == "signature" {
 			continue
 		}
 		end, to := closing(b, m)
-		line := lineStart(b, m.from)
-		prefix := b[line:m.from]
-		bl := block{from: m.from, to: to, kind: m.kind}
-		if bare := bytes.Trim(prefix, "> |\t\u00a0"); len(bare) == 0 {
+		bl := block{from: m.from, to: to, kind: m.kind, body: b[m.to:end], prefix: b[line:m.from]}
+		if bare := bytes.Trim(bl.prefix, "> |\t\u00a0"); len(bare) == 0 {
 			bl.from = line
-			bl.quoted = bytes.ContainsAny(prefix, ">|")
+			bl.quoted = bytes.ContainsAny(bl.prefix, ">|")
 		}
-		if string(prefix) == "- " { // dash-escaped: part of a text that is signed itself
+		if string(bl.prefix) == "- " { // dash-escaped: part of a text that is signed itself
 			continue
 		}
 		ended := to > end
-		if m.kind == "signed" {
-			bl.readings = [][]byte{cleartext(b[m.to:end], prefix)}
-		} else {
-			var used int
-			bl.readings, used = packets(b[m.to:end])
-			if !ended {
-				bl.to = m.to + used
-			}
-		}
-		if n := len(bl.readings[0]); n < minPackets && !(ended && n > 0) {
+		n, used := dataIn(bl.body)
+		if n < minPackets && !(ended && n > 0) {
 			continue
 		}
+		if !ended && m.kind != "signed" {
+			bl.to, bl.body = m.to+used, bl.body[:used]
+		}
 		out = append(out, bl)
-		at = bl.to
+		at, past = bl.to, bl.to
 	}
 	return out
+}
+
+// readings are the packets in a block, or for cleartext the whole message written
+// anew. Where what mail did to it can be read in more than one way, they are all of
+// them, the likeliest first.
+func (bl *block) readings() [][]byte {
+	if bl.kind == "signed" {
+		return [][]byte{cleartext(bl.body, bl.prefix)}
+	}
+	return packets(bl.body)
+}
+
+// dataIn counts what may be base64 in armor and finds where the last line of it
+// ends, without decoding.
+func dataIn(body []byte) (n, end int) {
+	rest := body
+	for len(rest) > 0 {
+		var line []byte
+		line, rest = cutLine(rest)
+		if k, ok := looksEncoded(line); ok {
+			n += k
+			end = len(body) - len(rest)
+		}
+	}
+	return n, end
+}
+
+// looksEncoded reports whether a line may be a piece of armor's data, or what is
+// left of one, and how long it is.
+func looksEncoded(line []byte) (n int, ok bool) {
+	line = bytes.Trim(line, " \t>|")
+	word, longest, foreign := 0, 0, false
+	for _, c := range line {
+		switch {
+		case base64Value[c] != 0xff:
+			n++
+			if word++; word > longest {
+				longest = word
+			}
+		case c == '=' || c == '&' || c == '#' || c == ';' || c >= 0x80:
+		case c == ' ' || c == '\t' || c == '>' || c == '|':
+			word = 0
+		default:
+			word, foreign = 0, true
+		}
+	}
+	if foreign {
+		return longest, longest >= 40 // data joined to words
+	}
+	return n, n > 0 && (longest >= 16 || bytes.IndexByte(line, ' ') < 0)
 }
 
 // minPackets is less than any message, signature or certificate is long; what is
@@ -160,7 +204,6 @@ func lineStart(b []byte, at int) int { return bytes.LastIndexByte(b[:at], '\n') 
 var (
 	armorHeader = regexp.MustCompile(`^[A-Za-z][A-Za-z-]*:(\s|$)`)
 	base64Token = regexp.MustCompile(`^[A-Za-z0-9+/]*={0,3}[A-Za-z0-9+/]{0,4}$`)
-	anyToken    = regexp.MustCompile(`^[A-Za-z0-9+/=&#;]{5,}$`) // or what is left of one
 	longToken   = regexp.MustCompile(`[A-Za-z0-9+/]{40,}={0,2}`)
 	invisible   = strings.NewReplacer("\u200b", "", "\u200c", "", "\u200d", "", "\u2060", "", "\ufeff", "", "\u00ad", "", "\u00a0", " ", "\u202f", " ", "\ufffd", " ")
 )
@@ -169,31 +212,79 @@ var (
 // it: leftovers of quoted-printable and HTML, quote marks, blanks, lost line
 // breaks, lines joined or cut anew, a lost blank line, foreign lines, a checksum
 // that is missing, wrong, or joined to the last line. A checksum that fits decides
-// between readings; it is no proof (RFC 9580, section 6.1). used is where the data
-// ends, for armor that doesn't.
-func packets(body []byte) (readings [][]byte, used int) {
-	_, used = armorTokens(body, anyToken)
+// between readings; it is no proof (RFC 9580, section 6.1).
+func packets(body []byte) [][]byte {
+	if data, sum, whole := decodeLines(body); len(body) > maxText || whole && (sum == "" || sumIs(data, sum)) {
+		return [][]byte{data}
+	}
 	body = withoutQuotes(body)
 	forms := [][]byte{body}
 	for n := 0; n < 3 && (bytes.Contains(forms[0], []byte("=3D")) || softBroken(forms[0])); n++ {
 		forms = [][]byte{decodeQP(forms[0]), body}
 	}
+	var readings [][]byte
 	for _, form := range forms {
 		if bytes.Contains(form, []byte("&#")) {
 			form = []byte(html.UnescapeString(string(form)))
 		}
-		tokens, _ := armorTokens(form, base64Token)
+		tokens := armorTokens(form)
 		for _, list := range [][]string{tokens, regular(tokens)} {
 			data, sum := decodeTokens(list)
 			if sum != "" && sumIs(data, sum) {
-				return [][]byte{data}, used
+				return [][]byte{data}
 			}
 			if !contains(readings, data) {
 				readings = append(readings, data)
 			}
 		}
 	}
-	return readings, used
+	return readings
+}
+
+// decodeLines decodes armor that nothing happened to: headers, then lines of
+// base64 and a checksum. whole is false where there are other lines, which are
+// left out.
+func decodeLines(body []byte) (data []byte, sum string, whole bool) {
+	data = make([]byte, 0, len(body)/4*3+3)
+	whole = true
+	var acc uint32
+	bits, padded := 0, false
+	for len(body) > 0 {
+		var line []byte
+		line, body = cutLine(body)
+		line = bytes.TrimSpace(line)
+		switch {
+		case len(line) == 0 || len(data) == 0 && armorHeader.Match(line):
+			continue
+		case len(line) == 5 && line[0] == '=' && clear64(line[1:]):
+			sum = string(line[1:])
+			continue
+		case padded || !clear64(bytes.TrimRight(line, "=")):
+			whole = false
+			continue
+		}
+		for _, c := range line {
+			if c == '=' {
+				padded = true
+				continue
+			}
+			acc = acc<<6 | uint32(base64Value[c])
+			if bits += 6; bits >= 8 {
+				bits -= 8
+				data = append(data, byte(acc>>bits))
+			}
+		}
+	}
+	return data, sum, whole
+}
+
+func clear64(b []byte) bool {
+	for _, c := range b {
+		if base64Value[c] == 0xff {
+			return false
+		}
+	}
+	return true
 }
 
 // withoutQuotes takes quote marks off the beginnings of lines.
@@ -219,12 +310,12 @@ func contains(list [][]byte, b []byte) bool {
 	return false
 }
 
-// armorTokens are the pieces of base64 in armor, and where the last one ends.
-func armorTokens(body []byte, token *regexp.Regexp) (tokens []string, end int) {
-	rest := body
-	for len(rest) > 0 {
+// armorTokens are the pieces of base64 in armor.
+func armorTokens(body []byte) []string {
+	var tokens []string
+	for len(body) > 0 {
 		var line []byte
-		line, rest = cutLine(rest)
+		line, body = cutLine(body)
 		text := strings.TrimLeft(string(line), " \t>|")
 		if !isASCII(line) {
 			text = strings.TrimLeft(invisible.Replace(strings.ToValidUTF8(string(line), " ")), " \t>|")
@@ -237,20 +328,19 @@ func armorTokens(body []byte, token *regexp.Regexp) (tokens []string, end int) {
 			text = text[at[0]:]
 		}
 		fields := slices.DeleteFunc(strings.Fields(text), func(f string) bool { return strings.Trim(f, ">|") == "" })
-		if isData(fields, token) {
+		if isData(fields) {
 			tokens = append(tokens, fields...)
-			end = len(body) - len(rest)
 		}
 	}
-	return tokens, end
+	return tokens
 }
 
 // isData tells a line of armor from words that came between: tokens of base64, a
 // long one among them if there are several.
-func isData(fields []string, token *regexp.Regexp) bool {
+func isData(fields []string) bool {
 	longest := 0
 	for _, f := range fields {
-		if !token.MatchString(f) {
+		if !base64Token.MatchString(f) {
 			return false
 		}
 		longest = max(longest, len(f))
@@ -347,8 +437,7 @@ func cleartext(body, prefix []byte) []byte {
 	if !ok {
 		return nil
 	}
-	readings, _ := packets(body[sig.to:])
-	data := readings[0]
+	data := packets(body[sig.to:])[0]
 	var b bytes.Buffer
 	b.WriteString(beginSigned + "\n")
 	text := bytes.TrimPrefix(bytes.TrimLeft(body[:lineStart(body, sig.from)], " \t\r"), []byte("\n"))

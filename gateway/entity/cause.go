@@ -84,15 +84,15 @@ var subjectCauses = map[string]string{"1": "mailbox-unknown", "3": "other", "4":
 type phrase struct {
 	cause string
 	plain bool
-	words *regexp.Regexp
+	words late
 }
 
 func plainly(cause, words string) phrase {
-	return phrase{cause, true, regexp.MustCompile(`(?i)` + words)}
+	return phrase{cause, true, compiled(`(?i)` + words)}
 }
 
 func vaguely(cause, words string) phrase {
-	return phrase{cause, false, regexp.MustCompile(`(?i)` + words)}
+	return phrase{cause, false, compiled(`(?i)` + words)}
 }
 
 // phrases stand in the order in which they are believed. They help where

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -206,21 +205,4 @@ func TestHostileMailIsBounded(t *testing.T) {
 			t.Errorf("Read(%s) allocated %d MB; want under %d MB", name, spent>>20, mostAllocated>>20)
 		}
 	}
-}
-
-func FuzzRead(f *testing.F) {
-	dirs, _ := filepath.Glob("testdata/[0-9]*/in.eml")
-	for _, file := range dirs {
-		if raw, err := os.ReadFile(file); err == nil {
-			f.Add(raw)
-		}
-	}
-	f.Add([]byte("Content-Type: multipart/signed; boundary=b\n\n--b\n\nx\n--b\n\n-----BEGIN PGP SIGNATURE-----\nGOOD\n--b--"))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		if r := Read(raw, pretend{}, Limits{}); r == nil || r.Kind == "" {
-			t.Fatal("Read gave no kind")
-		} else if (r.Covers == "") != (r.Signature.Verdict == verdictNone) || !utf8.ValidString(r.Text) {
-			t.Fatalf("Read = %+v; want covers with a signature, and text in UTF-8", see(r))
-		}
-	})
 }

@@ -2,6 +2,7 @@ package entity
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"strings"
 )
 
@@ -26,14 +27,14 @@ type detached struct {
 // mails.
 func (rd *reader) find(root *part) []container {
 	var plain, quoted []container
-	seen := map[string]bool{}
+	seen := map[[32]byte]bool{}
 	rd.walk(root, func(p *part) bool {
 		if d := signedBy(p); d != nil {
 			plain = append(plain, container{part: p, signed: d})
 			return false
 		}
 		for _, f := range rd.inLeaf(p) {
-			key := string(f.armor[0])
+			key := sha256.Sum256(f.armor[0])
 			if seen[key] {
 				continue
 			}
@@ -115,13 +116,14 @@ func (rd *reader) inLeaf(p *part) []container {
 		asCame = blocks(p.body)
 	}
 	for i, bl := range blocks(b) {
-		if bl.kind != "message" && bl.kind != "signed" {
+		if bl.kind == "key" {
 			continue
 		}
+		readings := bl.readings()
 		if i < len(asCame) && asCame[i].kind == "message" && bl.kind == "message" {
-			bl.readings = append(bl.readings, asCame[i].readings...)
+			readings = append(readings, asCame[i].readings()...)
 		}
-		out = append(out, container{part: p, armor: bl.readings, file: file, quoted: bl.quoted, clear: bl.kind == "signed"})
+		out = append(out, container{part: p, armor: readings, file: file, quoted: bl.quoted, clear: bl.kind == "signed"})
 	}
 	return out
 }
@@ -199,7 +201,7 @@ func certificatesIn(b []byte) [][]byte {
 	var out [][]byte
 	for _, bl := range blocks(b) {
 		if bl.kind == "key" {
-			out = append(out, bl.readings[0])
+			out = append(out, bl.readings()[0])
 		}
 	}
 	return out

@@ -101,6 +101,7 @@ func (t *tree) split(p *part, depth int) {
 func (t *tree) room(size int64, depth int) bool {
 	t.scanned += size
 	switch {
+	case t.over != "":
 	case depth >= t.limits.Depth:
 		t.exceed("its parts lie too deep in one another")
 	case t.parts >= t.limits.Parts:

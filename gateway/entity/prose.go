@@ -107,10 +107,10 @@ func (n *notice) judge(addr, said string) Recipient {
 
 // What tells a delay from a failure in a report without fields.
 var (
-	retry = regexp.MustCompile(`(?i)(will|shall|would) (be re-?tried|be retrying|continue to|keep) ?|still being retried|not (need|have) to re-?send|do not re-?send|warning (message )?only|advisory-only|attempts? (will|to deliver.{0,40}) (be made|continue)|(temporary|transient) (failure|delay)|not (yet )?be(en)? delivered (yet|so far|after)|delivery .{0,30}(delayed|postponed|deferred)|has been (delayed|postponed)|will try again|weiter(e|hin)? .{0,30}(versucht|zustellversuche)|nouvelle(s)? tentative|se volver. a intentar`)
+	retry = compiled(`(?i)(will|shall|would) (be re-?tried|be retrying|continue to|keep) ?|still being retried|not (need|have) to re-?send|do not re-?send|warning (message )?only|advisory-only|attempts? (will|to deliver.{0,40}) (be made|continue)|(temporary|transient) (failure|delay)|not (yet )?be(en)? delivered (yet|so far|after)|delivery .{0,30}(delayed|postponed|deferred)|has been (delayed|postponed)|will try again|weiter(e|hin)? .{0,30}(versucht|zustellversuche)|nouvelle(s)? tentative|se volver. a intentar`)
 	// givenUp outweighs everything that sounds like a delay.
-	givenUp = regexp.MustCompile(`(?i)permanent(ly)?|(giv(e|ing|en)|gave) up|not going to (re)?try|fatal err|(deleted|removed) from (the )?(mail )?queue|no (further|more) (delivery )?attempts?|aborted|did not reach|undeliverable|failed|expired|too long`)
-	final   = regexp.MustCompile(`(?i)permanent(ly)?( |$)(fail|err|fatal)|(giv(ing|en)|gave) up|not going to (re)?try|no (further|more) (delivery )?attempts?|(deleted|removed) from (the )?(mail )?queue|permanent error`)
+	givenUp = compiled(`(?i)permanent(ly)?|(giv(e|ing|en)|gave) up|not going to (re)?try|fatal err|(deleted|removed) from (the )?(mail )?queue|no (further|more) (delivery )?attempts?|aborted|did not reach|undeliverable|failed|expired|too long`)
+	final   = compiled(`(?i)permanent(ly)?( |$)(fail|err|fatal)|(giv(ing|en)|gave) up|not going to (re)?try|no (further|more) (delivery )?attempts?|(deleted|removed) from (the )?(mail )?queue|permanent error`)
 )
 
 // entry is where a report names a recipient.

@@ -11,7 +11,7 @@ import (
 
 // openedMore is by how much what is opened may be larger than the mail: enough
 // for what people compress, too little for a bomb.
-const openedMore = 8 << 20
+const openedMore = 6 << 20
 
 // Read takes a mail apart. It never returns nil and never panics.
 func Read(raw []byte, opener Opener, lim Limits) *Reading {
@@ -85,7 +85,16 @@ func withLineFeeds(raw []byte) []byte {
 	if bytes.Count(head, []byte("\r"))-pairs <= bytes.Count(head, []byte("\n")) {
 		return raw
 	}
-	return bytes.ReplaceAll(bytes.ReplaceAll(raw, []byte("\r\n"), []byte("\n")), []byte("\r"), []byte("\n"))
+	out := make([]byte, 0, len(raw))
+	for i, c := range raw {
+		switch {
+		case c != '\r':
+			out = append(out, c)
+		case i+1 >= len(raw) || raw[i+1] != '\n':
+			out = append(out, '\n')
+		}
+	}
+	return out
 }
 
 func unreadable(r *Reading, code int, message string) *Reading {
@@ -157,7 +166,7 @@ func (rd *reader) content(root *part, layer int) *content {
 	var firstErr error
 	var later []container
 	for i, f := range found {
-		c := rd.enter(f, layer)
+		c := rd.enter(&found[i], layer)
 		if c == nil || !c.opened {
 			if c != nil && firstErr == nil {
 				firstErr = c.openErr
@@ -166,9 +175,9 @@ func (rd *reader) content(root *part, layer int) *content {
 			continue
 		}
 		first = c
-		for _, more := range found[i+1:] {
-			if !rd.join(first, more, layer) {
-				later = append(later, more)
+		for k := range found[i+1:] {
+			if more := &found[i+1+k]; !rd.join(first, more, layer) {
+				later = append(later, *more)
 			}
 		}
 		break
@@ -195,11 +204,12 @@ func (rd *reader) onlySMIME(root *part) bool {
 
 // enter opens a container and reads what is inside. nil: there is nothing to
 // open after all.
-func (rd *reader) enter(f container, layer int) *content {
+func (rd *reader) enter(f *container, layer int) *content {
 	if f.signed != nil {
 		return rd.verified(f.part, f.signed, layer)
 	}
 	o, err := rd.open(f.armor)
+	f.armor = nil // as large as the mail, and not needed any more
 	switch {
 	case err != nil && f.clear:
 		return nil
@@ -356,7 +366,7 @@ const joinWithin = time.Hour
 
 // join takes an attached file that is sealed by itself into the message, if
 // the same key signed it at about the same time.
-func (rd *reader) join(to *content, f container, layer int) bool {
+func (rd *reader) join(to *content, f *container, layer int) bool {
 	if !f.file || f.signed != nil || len(to.texts) == 0 {
 		return false
 	}

@@ -91,15 +91,16 @@ func quoteFollows(lines []string, i int) bool {
 // the name are the sender's own words.
 func signatureAt(lines []string) int {
 	wrote := false
+	near := len(lines) - maxSignature
 	for i, line := range lines {
 		t := strings.TrimSpace(line)
 		if t == "" {
 			continue
 		}
 		switch {
-		case line == "--" || line == "-- " || t == "--" || t == "—":
+		case t == "--" || t == "—":
 			return i
-		case !wrote:
+		case !wrote || i < near:
 		case shortDelimiter.MatchString(t) && onlyShort(lines[i+1:], 10),
 			isFooter(t) && onlyShort(lines[i+1:], 4):
 			return i
@@ -110,6 +111,10 @@ func signatureAt(lines []string) int {
 	}
 	return len(lines)
 }
+
+// maxSignature is how many lines from the end a signature block is looked for that
+// has no delimiter.
+const maxSignature = 60
 
 // afterName is the line after the name that stands under a farewell.
 func afterName(lines []string, i int) int {
@@ -196,7 +201,7 @@ func withoutDisclaimer(lines []string) []string {
 			end--
 		}
 		start := end
-		for start > 0 && strings.TrimSpace(lines[start-1]) != "" && !isRuler(lines[start-1]) {
+		for start > max(0, end-100) && strings.TrimSpace(lines[start-1]) != "" && !isRuler(lines[start-1]) {
 			start--
 		}
 		if start == end || !isDisclaimer(strings.Join(lines[start:end], " ")) {
@@ -212,7 +217,7 @@ func withoutDisclaimer(lines []string) []string {
 // isDisclaimer reports whether a paragraph speaks of secrecy and of whom it was
 // meant for, in one language or another.
 func isDisclaimer(s string) bool {
-	if len(s) < 40 || boxLine.MatchString(s) {
+	if len(s) < 40 || len(s) > 8000 || boxLine.MatchString(s) {
 		return false
 	}
 	head := s[:min(len(s), 60)]
