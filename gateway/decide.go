@@ -63,7 +63,11 @@ func (g *Gateway) decide(ctx context.Context, in *Inbound) (func(Ledger) (*Decis
 		return nil, fmt.Errorf("look up certificates: %w", reg.err)
 	}
 	c := &handling{g: g, ctx: ctx, in: in, m: m, reg: reg, now: g.opt.Now()}
-	return c.route()
+	route, err := c.route()
+	if err != nil {
+		return nil, err
+	}
+	return c.heard(route)
 }
 
 // handling is one inbound on its way to a decision.
@@ -192,7 +196,7 @@ func (h *handling) letter() (func(Ledger) (*Decision, error), error) {
 	if err != nil {
 		return nil, err
 	}
-	if delivery != nil && len(h.m.Attachments) == 0 && len(h.m.Text) <= shortReply {
+	if delivery != nil && h.settles(delivery) {
 		d := &Decision{Verdict: Noted, Operation: h.op.Code, Sender: h.sender.Code, Reason: "reply confirms a delivery",
 			Evidence: []Evidence{h.confirms(delivery.ID, "signed reply")}}
 		d.Audit = append(d.Audit, h.entry(Collection, "delivery confirmed by reply", delivery.Reference))
@@ -206,6 +210,15 @@ func (h *handling) letter() (func(Ledger) (*Decision, error), error) {
 		evidence = append(evidence, h.confirms(delivery.ID, "signed reply"))
 	}
 	return h.hold("a letter without a form", evidence, answerHeld), nil
+}
+
+// settles reports whether a letter says no more than that its writer has the
+// delivery: a short reply, or the few words that answer a test call.
+func (h *handling) settles(d *Delivery) bool {
+	if d.Type == "TST" {
+		return len(h.m.Text) <= heardText
+	}
+	return len(h.m.Attachments) == 0 && len(h.m.Text) <= shortReply
 }
 
 // A reply of at most this many bytes to a delivery is an "OK": longer ones are

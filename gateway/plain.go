@@ -16,7 +16,7 @@ var plainTypes = []string{"SEZ", "CTL", "INF", "DLY", "FBK", "ANS", "MSG", "TSR"
 // the sender has nothing better and the mail server vouches for the address.
 func (h *handling) plain() (func(Ledger) (*Decision, error), error) {
 	if h.m.Form == nil {
-		return h.untrusted("plain mail without a form")
+		return h.plainLetter()
 	}
 	if reason, err := h.plainDoubt(); err != nil {
 		return nil, err
@@ -30,6 +30,21 @@ func (h *handling) plain() (func(Ledger) (*Decision, error), error) {
 		return h.hold("a plain form of type "+h.m.Form.Type(), nil, answerHeld), nil
 	}
 	return h.form()
+}
+
+// plainLetter is a plain mail without a form. The few words that answer a test
+// call are kept with the test; everything else proves nothing.
+func (h *handling) plainLetter() (func(Ledger) (*Decision, error), error) {
+	delivery, err := h.repliesTo()
+	if err != nil {
+		return nil, err
+	}
+	if delivery == nil || delivery.Type != "TST" || !h.settles(delivery) {
+		return h.untrusted("plain mail without a form")
+	}
+	d := &Decision{Verdict: Noted, Operation: h.op.Code, Sender: h.sender.Code, Reason: "plain reply to a test call",
+		Audit: []AuditEntry{h.entry(Collection, "test call answered", delivery.Reference)}}
+	return always(d), nil
 }
 
 // plainDoubt says why a plain form from this sender must wait for a person, ""
@@ -102,7 +117,7 @@ func (h *handling) template(d *Decision) (func(Ledger) (*Decision, error), error
 		if err != nil || told {
 			return &d, err
 		}
-		w := words{kind: "NAK", facts: map[string]string{factSay: "undecryptable", factAddress: h.m.From},
+		w := words{kind: "NAK", facts: map[string]string{factSay: "undecryptable", FactAddress: h.m.From},
 			problems:    []form.Problem{form.NewProblem(64, form.Error, "", nil)},
 			attachments: []Attachment{{Name: "certificate.asc", Type: "application/pgp-keys", Content: h.g.key().Certificate().Armored()}}}
 		return &d, h.answer(l, &d, w)
