@@ -59,6 +59,9 @@ func (h *handling) hearings() ([]Hearing, error) {
 		return nil, err
 	}
 	e := h.evidence(probe, op)
+	if e.Earlier, err = h.ofAnother(probe, slices.Concat(e.Codes, e.Quoted)); err != nil {
+		return nil, err
+	}
 	out := []Hearing{e}
 	open, err := h.g.opt.Tests.OpenProbe(h.ctx, probe.Operation, probe.Participant, probe.ChannelAt)
 	if err != nil || open == nil || open.Run == probe.Run || e.Kind != HeardAnswer {
@@ -128,6 +131,20 @@ func (h *handling) probe() (*Probe, error) {
 		}
 	}
 	return nil, nil
+}
+
+// ofAnother reports whether one of the codes belongs to another question.
+func (h *handling) ofAnother(p *Probe, codes []string) (bool, error) {
+	for _, code := range codes {
+		if code == p.Code {
+			continue
+		}
+		other, err := h.g.opt.Tests.ProbeOf(h.ctx, p.Operation, "", code)
+		if err != nil || other != nil {
+			return other != nil, err
+		}
+	}
+	return false, nil
 }
 
 // namedDeliveries are the deliveries whose ids stand in the mail's headers.

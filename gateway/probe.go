@@ -45,10 +45,11 @@ type TestParty struct {
 	Detail      []byte // commtest's own, sealed at rest
 
 	// Read only, by Ledger.TestParty: the evidence.
-	Probes   []Probe
-	Attempts []Evidence // about the probes' deliveries
-	Heard    []Hearing
-	Onward   []Onward
+	Probes     []Probe
+	Deliveries []Delivery // of the probes
+	Attempts   []Evidence // about the probes' deliveries
+	Heard      []Hearing
+	Onward     []Onward
 }
 
 // Probe is one question to one participant over one channel: a TST form with one
@@ -57,6 +58,7 @@ type Probe struct {
 	Delivery    DeliveryID                `json:"delivery"`
 	Form        FormID                    `json:"form"`
 	Reference   string                    `json:"reference"` // A4
+	Number      int64                     `json:"number"`    // of its form, as its subject shows it
 	Run         RunID                     `json:"run"`
 	Operation   operation.Code            `json:"operation"`
 	Participant operation.ParticipantCode `json:"participant"`
@@ -132,6 +134,7 @@ type Hearing struct {
 	Apart      bool                      `json:"apart,omitempty"`   // PGP/MIME that a server took apart
 	Joined     bool                      `json:"joined,omitempty"`  // lines of the form were joined
 	Stale      bool                      `json:"stale,omitempty"`   // it answers an earlier run's question
+	Earlier    bool                      `json:"earlier,omitempty"` // it holds the code of another question
 	Repeats    bool                      `json:"repeats,omitempty"` // the same was here before
 	Judged     Verdict                   `json:"judged,omitempty"`  // what the flow made of it
 	Text       string                    `json:"text,omitempty"`    // what a person wrote, clipped
@@ -205,6 +208,7 @@ type TestRecord struct {
 	Runs    []TestRun   // new ones, or old ones with their new state
 	Parties []TestParty // likewise
 	Probes  []Probe     // new; their forms are in the decision's Forms
+	Look    []Due       // due no later than this from now on
 	Heard   []Hearing
 	Waivers []Waiver
 }

@@ -42,6 +42,11 @@ func (t *tx) tests(r gateway.TestRecord) error {
 			return fmt.Errorf("record what was heard of %s: %w", h.Participant, err)
 		}
 	}
+	for _, d := range r.Look {
+		if err := t.dueBy(d.Kind, d.Key, millis(d.At)); err != nil {
+			return err
+		}
+	}
 	for _, w := range r.Waivers {
 		if err := t.insertWaiver(w); err != nil {
 			return fmt.Errorf("record a waiver for %s: %w", w.Participant, err)
@@ -102,9 +107,14 @@ func (t *tx) rouseParty(key string) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO due (kind, key, at) VALUES ($1, $2, $3) ON CONFLICT (kind, key) DO UPDATE SET at = $3 WHERE due.at > $3`, gateway.DueTest, key, now)
+	return t.dueBy(gateway.DueTest, key, now)
+}
+
+// dueBy makes something due no later than a time.
+func (t *tx) dueBy(kind, key string, at int64) error {
+	_, err := t.exec(`INSERT INTO due (kind, key, at) VALUES ($1, $2, $3) ON CONFLICT (kind, key) DO UPDATE SET at = $3 WHERE due.at > $3`, kind, key, at)
 	if err != nil {
-		return fmt.Errorf("rouse a test: %w", err)
+		return fmt.Errorf("set by when %s is due: %w", kind, err)
 	}
 	return nil
 }

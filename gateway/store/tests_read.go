@@ -103,6 +103,9 @@ func (s *Store) testParty(ctx context.Context, q querier, run gateway.RunID, p o
 	if party.Probes, err = s.probes(ctx, q, o, `WHERE run = $1 AND participant = $2 ORDER BY sent, delivery`, string(run), string(p)); err != nil {
 		return nil, err
 	}
+	if party.Deliveries, err = s.deliveries(ctx, q, `JOIN test_probe t ON t.delivery = d.id WHERE t.run = $1 AND t.participant = $2 ORDER BY d.created, d.id`, string(run), string(p)); err != nil {
+		return nil, err
+	}
 	party.Attempts, err = s.attempts(ctx, q, `JOIN test_probe t ON t.delivery = a.delivery WHERE t.run = $1 AND t.participant = $2 ORDER BY a.id`, string(run), string(p))
 	if err != nil {
 		return nil, err
