@@ -23,14 +23,14 @@ type Gateway struct {
 	Mail       Mail      `yaml:"mail"`
 	WebSocket  WebSocket `yaml:"websocket"`
 	Operations []string  `yaml:"operations"` // globs of operation files, applied at start when they changed
+	Metrics    Listen    `yaml:"metrics"`    // /metrics for Prometheus, /healthz, /readyz; loopback alone
+	Limits     Limits    `yaml:"limits"`
 
 	// Read and checked, but not served yet: a later version does. "liaison
 	// serve" ignores them for now.
 	Portal    Portal     `yaml:"portal"`
-	Metrics   Listen     `yaml:"metrics"`   // loopback alone
 	Operators []Operator `yaml:"operators"` // people, each under their own name
 	Alarm     Alarm      `yaml:"alarm"`
-	Limits    Limits     `yaml:"limits"`
 
 	dir string
 }
@@ -98,10 +98,9 @@ type Alarm struct {
 	Repeat time.Duration `yaml:"repeat"` // until someone takes it, 5m
 }
 
-// Limits bound what the gateway takes; a later version reads them, until then
-// its own apply. Zero means its own.
+// Limits bound what the gateway takes. Zero means its own.
 type Limits struct {
-	Message int64 `yaml:"message"` // bytes of one message, attachments included
+	Message int64 `yaml:"message"` // bytes of one message, attachments included; 25 MiB
 }
 
 // Problems are all faults of a file at once.

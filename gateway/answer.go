@@ -36,6 +36,7 @@ const (
 	factPhone     = "phone"     // of whom wasn't reached
 	factWaiting   = "waiting"   // of a status notice: several deliveries, a line each
 	factReached   = "reached"   // of a correction: whom its original reached
+	factBlank     = "blank"     // type of a blank form to fill in, which goes along
 	factReplyTo   = "reply-to"  // Message-ID of the mail that is answered
 	FactAddress   = "address"   // registered address that is answered in the clear, whatever its channels
 	FactStyle     = "style"     // style of the mail instead of the channel's own: a test tries another

@@ -37,7 +37,8 @@ func (g *Gateway) Accept(ctx context.Context, in *Inbound) (*Receipt, error) {
 	if err != nil {
 		return nil, fmt.Errorf("record inbound: %w", err)
 	}
-	g.opt.Watch(Event{At: in.Received, What: string(receipt.Verdict), Reference: receipt.Reference, Detail: string(in.Medium)})
+	now := g.opt.Now()
+	g.opt.Watch(Event{At: now, What: string(receipt.Verdict), Medium: in.Medium, Reference: receipt.Reference, Took: now.Sub(in.Received)})
 	return receipt, nil
 }
 
@@ -48,26 +49,15 @@ func always(d *Decision) func(Ledger) (*Decision, error) {
 
 // decide opens and examines an inbound and returns what to record of it.
 func (g *Gateway) decide(ctx context.Context, in *Inbound) (func(Ledger) (*Decision, error), error) {
-	reg, err := g.registry(ctx)
+	h, err := g.handling(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	x := Examiner{Keys: g.opt.Keys, Registry: reg, Limits: g.opt.Limits, At: g.opt.Now()}
-	var m *Message
-	if in.Medium == ByWebSocket {
-		m = x.Sealed(in.Raw)
-	} else {
-		m = x.Mail(in.Raw)
-	}
-	if reg.err != nil { // the message may be fine: our key store isn't
-		return nil, fmt.Errorf("look up certificates: %w", reg.err)
-	}
-	c := &handling{g: g, ctx: ctx, in: in, m: m, reg: reg, now: g.opt.Now()}
-	route, err := c.route()
+	route, err := h.route()
 	if err != nil {
 		return nil, err
 	}
-	return c.heard(route)
+	return h.heard(route)
 }
 
 // handling is one inbound on its way to a decision.
@@ -186,7 +176,7 @@ func (h *handling) unreadable() (func(Ledger) (*Decision, error), error) {
 		d.Verdict = Rejected
 		return always(d), nil
 	}
-	return h.template(d)
+	return h.cannotOpen(d)
 }
 
 // letter is a proven message without a form: a reply that confirms a delivery,
@@ -208,6 +198,9 @@ func (h *handling) letter() (func(Ledger) (*Decision, error), error) {
 	var evidence []Evidence
 	if delivery != nil {
 		evidence = append(evidence, h.confirms(delivery.ID, "signed reply"))
+	}
+	if len(h.m.Attachments) > 0 {
+		return h.hold("a letter with files and without a form", evidence, answerFillIn), nil
 	}
 	return h.hold("a letter without a form", evidence, answerHeld), nil
 }

@@ -215,6 +215,9 @@ func (g *Gateway) answerText(b *strings.Builder, f *Form, say func(string, ...an
 	if len(codes) > 0 {
 		b.WriteString(say("codes", strings.Join(codes, ", ")) + "\n")
 	}
+	if blank := facts[factBlank]; blank != "" {
+		b.WriteString("\n" + say("fill-in") + "\n\n" + form.New(blank).Text(form.TextOptions{Lang: lang, Blank: true}))
+	}
 	if seen, _ := form.ParseJSON([]byte(facts[factSeen])); facts[factSeen] != "" && seen != nil {
 		b.WriteString("\n" + say("understood") + "\n\n" + quoted(seen.Text(form.TextOptions{Lang: lang})))
 	}

@@ -7,6 +7,7 @@ import (
 
 	"liaison/gateway"
 	"liaison/gateway/operation"
+	"liaison/gateway/simulator"
 )
 
 func TestFormGoesToWhomItNamesAndItsSenderIsAnswered(t *testing.T) {
@@ -234,4 +235,95 @@ func TestSenderHearsOnceADayWhatElseWasNotConfirmedInTime(t *testing.T) {
 	f.gets("LV", "Not confirmed in time|LV-VID-2027-000001, PL")
 	f.pass(24 * time.Hour)
 	f.gets("LV")
+}
+
+func TestPlainLetterIsHeldAndItsSenderHearsOnceAnHourWhatToDo(t *testing.T) {
+	f := newFlow(t)
+	f.submit("GE", "See you on Monday.\n", gateway.Held)
+	f.submit("GE", "Is anybody there?\n", gateway.Held)
+	f.pass(0)
+	f.gets("GE", "PLAIN|there is no form in it|C4: []")
+	f.pass(2 * time.Hour)
+	f.submit("GE", "Hello?\n", gateway.Held)
+	f.pass(0)
+	f.gets("GE", "PLAIN|there is no form in it")
+}
+
+func TestFormThatComesAgainAndAgainIsNotAnsweredEachTime(t *testing.T) {
+	f := newFlow(t)
+	text := seizure("PL", "A4: [LV-VID-2027-000017]")
+	f.submit("LV", text, gateway.Accepted)
+	for i := range 5 {
+		f.submit("LV", text+strings.Repeat("-- \nlist footer\n", i), gateway.Duplicate)
+	}
+	f.pass(0)
+	f.gets("LV", "accepted: LV-VID-2027-000017", "already")
+}
+
+func TestHeldMessageIsTakenOnlyByAPersonAndOnlyAsUnproven(t *testing.T) {
+	f := newFlow(t)
+	unknown := officer("XX") // signed, but by nobody whom we know
+	unknown.Address = "jco@lv.example"
+	raw := f.write(unknown, seizure("PL, GE"), "")
+	r := f.accept(raw)
+	f.pass(0)
+	f.gets("PL")
+	held, err := f.store.Inbound(t.Context(), r.Inbound)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decide, err := f.g.Taken(t.Context(), held.AsInbound(), held.ID, "OP-001", "LV")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.store.Settle(t.Context(), held.ID, "A. Invented", "called +371 1: it is theirs", decide); err != nil {
+		t.Fatal(err)
+	}
+	f.pass(0)
+	f.gets("PL", "NOT PROVEN|C4: [120]")
+	if err := f.store.Settle(t.Context(), held.ID, "A. Invented", "again", decide); err == nil {
+		t.Error("a message was taken twice")
+	}
+
+	for name, text := range map[string]string{"no form in it": "Hello", "a wrong one": seizure("PL", "C4: [many]")} {
+		r := f.accept(f.write(unknown, text, ""))
+		held, err := f.store.Inbound(t.Context(), r.Inbound)
+		if err != nil {
+			t.Fatal(err)
+		}
+		decide, err := f.g.Taken(t.Context(), held.AsInbound(), held.ID, "OP-001", "LV")
+		if err == nil {
+			err = f.store.Settle(t.Context(), held.ID, "A. Invented", "called", decide)
+		}
+		if gateway.KindOf(err) != gateway.Refused {
+			t.Errorf("%s: taken with %v; want a refusal", name, err)
+		}
+	}
+}
+
+func TestTemplateGoesToARegisteredAddressAlone(t *testing.T) {
+	f := newFlow(t)
+	stranger := officer("XX")
+	stranger.Key = nil
+	stranger.Address = "somebody@elsewhere.example"
+	known := officer("EE")
+	known.Key = nil
+	for p, want := range map[*simulator.Participant]bool{&stranger: false, &known: true} {
+		r := f.accept(f.write(*p, "Hello", ""))
+		held, err := f.store.Inbound(t.Context(), r.Inbound)
+		if err != nil {
+			t.Fatal(err)
+		}
+		decide, err := f.g.Answered(t.Context(), held.AsInbound(), "call")
+		if (err == nil) != want {
+			t.Errorf("answering %s = %v; want allowed: %v", p.Address, err, want)
+		}
+		if err == nil {
+			if err := f.store.Settle(t.Context(), held.ID, "A. Invented", "told to call", decide); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	f.pass(0)
+	f.gets("EE", "PLAIN|call the number you had before")
 }

@@ -44,18 +44,26 @@ type Limits struct {
 	Message int64 // bytes of an inbound, before any cryptography
 	Opened  int64 // bytes of an opened message
 	Workers int   // deliveries under way at once
+	// Grace is how long attempts under way may go on after the gateway was told
+	// to stop: one that is cut off comes again.
+	Grace time.Duration
 }
 
-// Event is something that happened, without content: for live views.
+// Event is something that happened, without content: for live views and
+// metrics. What says what: of an inbound its verdict, of an attempt the
+// delivery's state after it.
 type Event struct {
 	At          time.Time
-	What        string // "accepted", "held", "rejected", "sent", "failed", "confirmed", …
+	What        string
+	Medium      Medium  // of an inbound; "" for an attempt
+	Outcome     Outcome // of an attempt
 	Operation   operation.Code
 	Participant operation.ParticipantCode
-	Channel     operation.ChannelKind
+	Channel     operation.ChannelKind // of an attempt
 	Reference   string
 	Type        string
 	Detail      string
+	Took        time.Duration // from the inbound's arrival, or the delivery's cause, until now
 }
 
 // Gateway is the flow. It is safe for concurrent use.
@@ -92,6 +100,9 @@ func New(opt Options) (*Gateway, error) {
 	}
 	if opt.Limits.Workers == 0 {
 		opt.Limits.Workers = 16
+	}
+	if opt.Limits.Grace == 0 {
+		opt.Limits.Grace = 8 * time.Second
 	}
 	if opt.Watch == nil {
 		opt.Watch = func(Event) {}

@@ -74,6 +74,7 @@ var keyOf = sync.OnceValue(func() map[string]*openpgp.SecretKey {
 type flow struct {
 	t     *testing.T
 	store *store.Store
+	opt   gateway.Options
 	g     *gateway.Gateway
 	now   time.Time
 	mails int
@@ -113,12 +114,20 @@ func newFlow(t *testing.T) *flow {
 			t.Fatal(err)
 		}
 	}
-	f.g, err = gateway.New(gateway.Options{Code: "OCU", Address: unitAddress, Keys: []*openpgp.SecretKey{keyOf()["OCU"]}, Store: st, Clock: st, Reads: st, Ring: ring,
-		Mail: f, Socket: f, Phone: "+000 1", AuthServ: mx, Now: clock})
-	if err != nil {
-		t.Fatal(err)
-	}
+	f.opt = gateway.Options{Code: "OCU", Address: unitAddress, Keys: []*openpgp.SecretKey{keyOf()["OCU"]}, Store: st, Clock: st, Reads: st, Ring: ring,
+		Socket: f, Phone: "+000 1", AuthServ: mx, Now: clock, Limits: gateway.Limits{Grace: time.Millisecond}}
+	f.setMail(f)
 	return f
+}
+
+// setMail makes the gateway anew with a mail channel of the test's.
+func (f *flow) setMail(m gateway.Sender) {
+	f.t.Helper()
+	f.opt.Mail = m
+	var err error
+	if f.g, err = gateway.New(f.opt); err != nil {
+		f.t.Fatal(err)
+	}
 }
 
 // Send implements gateway.Sender for every channel.
@@ -176,7 +185,11 @@ func (f *flow) submit(code, text string, want gateway.Verdict) *gateway.Receipt 
 	}
 	r := f.accept(raw)
 	if r.Verdict != want {
-		f.t.Fatalf("a form from %s is %s; want %s\n%s", code, r.Verdict, want, text)
+		in, err := f.store.Inbound(f.t.Context(), r.Inbound)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		f.t.Fatalf("a form from %s is %s (%s); want %s\n%s", code, r.Verdict, in.Reason, want, text)
 	}
 	return r
 }
@@ -220,7 +233,11 @@ func (f *flow) got(code string) []string {
 			texts = append(texts, "PLAIN "+out.Plain)
 		default:
 			x := gateway.Examiner{Keys: []*openpgp.SecretKey{keyOf()[code]}, At: f.now}
-			texts = append(texts, x.Sealed(out.Message).Reading.Text)
+			m := x.Sealed(out.Message)
+			if m.Reading.Text == "" {
+				f.t.Errorf("%s can't read its message: kind %s, %v, %v", code, m.Kind, m.Problems, m.Reading.OpenErr)
+			}
+			texts = append(texts, m.Reading.Text)
 		}
 		return true
 	})

@@ -14,8 +14,9 @@ import (
 type answering int
 
 const (
-	silent     answering = iota // nothing of what was opened goes to an unproven sender
-	answerHeld                  // "received, a person will decide"
+	silent       answering = iota // nothing of what was opened goes to an unproven sender
+	answerHeld                    // "received, a person will decide"
+	answerFillIn                  // the same, with a blank form: files are no form
 )
 
 // form judges a proven form: accepted, held, rejected or a repeat.
@@ -121,8 +122,8 @@ func (h *handling) record(sent *form.Form, full *filled) Form {
 		State: FormAccepted, Assurance: h.assurance, Signer: h.m.Fingerprint, Priority: priorityOf(b.Get("A9")), Mode: b.Get("A10"),
 		Nominal: b.Get("A16") == "Y", Received: h.now, Hash: identity(sent), SignedSum: h.m.SignedSum,
 		Content: Content{Boxes: b, Added: full.added, AsSent: h.m.AsSent, Signature: h.m.Signature, Attachments: h.m.Attachments}}
-	if h.assurance != Signed {
-		f.Signer = ""
+	if h.assurance != Signed { // no signature goes along that would prove somebody else
+		f.Signer, f.Content.Signature = "", nil
 	}
 	return f
 }
@@ -237,12 +238,21 @@ func (h *handling) repeat(l Ledger, f Form) (*Decision, error) {
 	}
 	d := &Decision{Verdict: Duplicate, Operation: h.op.Code, Sender: h.sender.Code, Repeats: known.ID, Subject: known.ID,
 		Reason: "repeats " + known.Reference, Audit: []AuditEntry{h.entry(Collection, "form repeated", known.Reference)}}
+	if h.in.Medium == ByMail { // a mailing list or a forwarding that brings it again and again must not keep us talking
+		told, err := l.Once("repeated "+string(known.ID), h.now, repeatEvery)
+		if err != nil || told {
+			return d, err
+		}
+	}
 	deliveries, err := l.Deliveries(known.ID)
 	if err != nil {
 		return nil, err
 	}
 	return d, h.answer(l, d, repeatWords(h, *known, deliveries))
 }
+
+// repeatEvery is how often a sender by mail hears that a form is here already.
+const repeatEvery = 10 * time.Minute
 
 // skipRepeat is a ledger that knows no similar forms, for one that is held
 // because of them.
@@ -289,7 +299,11 @@ func (h *handling) holdForm(f Form, reason string, evidence []Evidence, how answ
 		if how == silent {
 			return d, nil
 		}
-		return d, h.answer(l, d, heldWords(h, f))
+		w := heldWords(h, f)
+		if how == answerFillIn {
+			w.facts[factBlank] = "SEZ"
+		}
+		return d, h.answer(l, d, w)
 	}
 }
 

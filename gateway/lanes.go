@@ -9,12 +9,12 @@ import (
 	"liaison/gateway/operation"
 )
 
-// Lane is the way to one participant over one medium. What is slow on one lane
-// delays nobody on another.
+// Lane is the way to one participant over one kind of channel. What is slow on
+// one lane delays nobody on another.
 type Lane struct {
 	Operation   operation.Code
 	Participant operation.ParticipantCode
-	Medium      Medium
+	Channel     operation.ChannelKind
 }
 
 // Want is what a node would claim now.
@@ -24,12 +24,14 @@ type Want struct {
 }
 
 // lane is where a delivery waits for its turn.
-func (d Delivery) lane() Lane {
-	medium := ByMail
-	if d.Channel == operation.WebSocket {
-		medium = ByWebSocket
+func (d Delivery) lane() Lane { return Lane{d.Operation, d.Participant, d.Channel} }
+
+// medium is what a lane's deliveries share with other lanes.
+func (l Lane) medium() Medium {
+	if l.Channel == operation.WebSocket {
+		return ByWebSocket
 	}
-	return Lane{d.Operation, d.Participant, medium}
+	return ByMail
 }
 
 // Bounds of the lanes: how many deliveries one claim takes, how many wait on one
@@ -91,7 +93,7 @@ func (l *lanes) put(claimed []Delivery) {
 		if len(queue) >= laneFull {
 			l.full[lane] = true
 		}
-		if l.active[lane] < width[lane.Medium] {
+		if l.active[lane] < width[lane.medium()] {
 			l.active[lane]++
 			l.wg.Go(func() { l.work(lane) })
 		}
@@ -100,7 +102,7 @@ func (l *lanes) put(claimed []Delivery) {
 
 // work carries one delivery after the other until its lane is empty.
 func (l *lanes) work(lane Lane) {
-	room := l.rooms[lane.Medium]
+	room := l.rooms[lane.medium()]
 	for {
 		room <- struct{}{}
 		d, ok := l.next(lane)
@@ -209,9 +211,11 @@ func signal(c chan struct{}) {
 // lanes are this gateway's; what still waits on them when ctx ends is left to
 // whoever claims it next.
 func (g *Gateway) lanes(ctx context.Context) *lanes {
+	going, cut := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() { time.AfterFunc(g.opt.Limits.Grace, cut) })
 	return newLanes(g.opt.Limits.Workers, func(d Delivery) {
 		if ctx.Err() == nil {
-			g.deliver(ctx, d)
+			g.deliver(going, d)
 		}
 	})
 }

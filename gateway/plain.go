@@ -15,12 +15,18 @@ var plainTypes = []string{"SEZ", "CTL", "INF", "DLY", "FBK", "ANS", "MSG", "TSR"
 // cancels, answers for or confirms what came signed, and it counts only where
 // the sender has nothing better and the mail server vouches for the address.
 func (h *handling) plain() (func(Ledger) (*Decision, error), error) {
-	if h.m.Form == nil {
-		return h.plainLetter()
+	if answer, err := h.plainAnswer(); answer != nil || err != nil {
+		return answer, err
 	}
-	if reason, err := h.plainDoubt(); err != nil {
+	reason, err := h.plainDoubt()
+	switch {
+	case err != nil:
 		return nil, err
-	} else if reason != "" {
+	case h.m.Form == nil && reason != "":
+		return h.untrusted("plain mail without a form; " + reason)
+	case h.m.Form == nil:
+		return h.plainLetter(), nil
+	case reason != "":
 		return h.hold(reason, nil, silent), nil
 	}
 	if h.plainNominal() {
@@ -32,19 +38,30 @@ func (h *handling) plain() (func(Ledger) (*Decision, error), error) {
 	return h.form()
 }
 
-// plainLetter is a plain mail without a form. The few words that answer a test
-// call are kept with the test; everything else proves nothing.
-func (h *handling) plainLetter() (func(Ledger) (*Decision, error), error) {
-	delivery, err := h.repliesTo()
-	if err != nil {
-		return nil, err
+// plainAnswer is the few words that answer a test call: they are kept with the
+// test. nil for everything else.
+func (h *handling) plainAnswer() (func(Ledger) (*Decision, error), error) {
+	if h.m.Form != nil {
+		return nil, nil
 	}
-	if delivery == nil || delivery.Type != "TST" || !h.settles(delivery) {
-		return h.untrusted("plain mail without a form")
+	delivery, err := h.repliesTo()
+	if err != nil || delivery == nil || delivery.Type != "TST" || !h.settles(delivery) {
+		return nil, err
 	}
 	d := &Decision{Verdict: Noted, Operation: h.op.Code, Sender: h.sender.Code, Reason: "plain reply to a test call",
 		Audit: []AuditEntry{h.entry(Collection, "test call answered", delivery.Reference)}}
 	return always(d), nil
+}
+
+// plainLetter is plain mail without a form, from an address that the mail server
+// vouches for: a person reads it, and its sender hears once an hour what to do.
+func (h *handling) plainLetter() func(Ledger) (*Decision, error) {
+	d := &Decision{Verdict: Held, Operation: h.op.Code, Reason: "plain mail without a form", Audit: []AuditEntry{h.entry(Collection, "message held unproven", "")}}
+	say := "fill-in"
+	if len(h.m.Attachments) > 0 {
+		say = "nominal-plain" // whatever is in them: files don't belong on this channel
+	}
+	return h.onceAnHour(d, say)
 }
 
 // plainDoubt says why a plain form from this sender must wait for a person, ""
@@ -91,18 +108,17 @@ func (h *handling) nominalInClear() (func(Ledger) (*Decision, error), error) {
 		}
 		d := &Decision{Verdict: Held, Operation: h.op.Code, Sender: h.sender.Code, Subject: f.ID, Forms: []NewForm{{Form: f}},
 			Reason: "nominal data or an attachment on an open channel", Audit: []AuditEntry{h.entry(Collection, "form held: nominal data on an open channel", f.Reference)}}
-		w := words{kind: "NAK", facts: map[string]string{factSay: "nominal-plain"}, problems: []form.Problem{form.NewProblem(65, form.Error, "", nil)}}
-		return d, h.answer(l, d, w)
+		return d, h.answer(l, d, h.template("nominal-plain"))
 	}, nil
 }
 
 // templateEvery is how often one address gets the template.
 const templateEvery = time.Hour
 
-// template answers a mail that can't be opened, in the clear and by fixed words,
-// to a registered address with aligned DMARC alone, once per address and hour.
-// Our certificate goes along: most of these were encrypted to an old one.
-func (h *handling) template(d *Decision) (func(Ledger) (*Decision, error), error) {
+// cannotOpen answers a mail that can't be opened, in the clear and by fixed
+// words, to a registered address with aligned DMARC alone, once per address and
+// hour. Our certificate goes along: most of these were encrypted to an old one.
+func (h *handling) cannotOpen(d *Decision) (func(Ledger) (*Decision, error), error) {
 	if !h.m.undecryptable() || !h.m.Reading.Aligned(h.g.opt.AuthServ) {
 		return always(d), nil
 	}
@@ -111,15 +127,18 @@ func (h *handling) template(d *Decision) (func(Ledger) (*Decision, error), error
 		return always(d), nil
 	}
 	d.Operation = h.op.Code
+	return h.onceAnHour(d, "undecryptable"), nil
+}
+
+// onceAnHour adds a template to a decision, unless the address got it within the
+// hour: what answers by itself at the other end must not keep us talking.
+func (h *handling) onceAnHour(d *Decision, template string) func(Ledger) (*Decision, error) {
 	return func(l Ledger) (*Decision, error) {
 		d := *d
-		told, err := l.Once("undecryptable "+strings.ToLower(h.m.From), h.now, templateEvery)
+		told, err := l.Once(template+" "+strings.ToLower(h.m.From), h.now, templateEvery)
 		if err != nil || told {
 			return &d, err
 		}
-		w := words{kind: "NAK", facts: map[string]string{factSay: "undecryptable", FactAddress: h.m.From},
-			problems:    []form.Problem{form.NewProblem(64, form.Error, "", nil)},
-			attachments: []Attachment{{Name: "certificate.asc", Type: "application/pgp-keys", Content: h.g.key().Certificate().Armored()}}}
-		return &d, h.answer(l, &d, w)
-	}, nil
+		return &d, h.answer(l, &d, h.template(template))
+	}
 }

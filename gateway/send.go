@@ -34,7 +34,8 @@ func (g *Gateway) deliver(ctx context.Context, d Delivery) {
 		g.opt.Log.Error("record attempt", "delivery", d.ID, "err", err)
 		return
 	}
-	g.opt.Watch(Event{At: g.opt.Now(), What: string(a.Next.State), Operation: d.Operation, Participant: d.Participant, Channel: d.Channel,
+	now := g.opt.Now()
+	g.opt.Watch(Event{At: now, What: string(a.Next.State), Outcome: evidence.Outcome, Took: now.Sub(d.Created), Operation: d.Operation, Participant: d.Participant, Channel: d.Channel,
 		Reference: d.Reference, Type: d.Type, Detail: evidence.Detail})
 }
 

@@ -89,6 +89,7 @@ type commands struct {
 	Inspect    inspectCmd    `cmd:"" help:"Explain what the gateway would make of a mail, changing nothing."`
 	Forms      formsCmd      `cmd:"" help:"What came in, from whom, where each delivery stands; decisions on held ones."`
 	Audit      auditCmd      `cmd:"" help:"The audit log: show, verify, export."`
+	Store      storeCmd      `cmd:"" help:"The record itself: copy it, to back up or to move."`
 	Bench      benchCmd      `cmd:"" help:"Measurements that anyone can repeat."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 	Completion completionCmd `cmd:"" help:"Print the lines that make a shell complete liaison's commands."`

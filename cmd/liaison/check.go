@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"liaison/crypto/openpgp"
+	"liaison/gateway"
 	"liaison/gateway/operation"
 	"liaison/gateway/store"
 )
@@ -44,6 +45,7 @@ type checker struct {
 	files  map[string]*operation.Operation
 	ops    []*operation.Operation // of the files, by code
 	errors int
+	next   string // command
 }
 
 const (
@@ -65,7 +67,7 @@ func (c checkCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	k := &checker{app: a, jsonFlag: c.jsonFlag, s: s}
+	k := &checker{app: a, jsonFlag: c.jsonFlag, s: s, next: "serve"}
 	k.found(fine, c.Config, "every key is known and every value is of its kind")
 	if err := k.operations(); err != nil {
 		return err
@@ -80,7 +82,7 @@ func (c checkCmd) Run(a *app) error {
 	if k.errors > 0 {
 		return wrongf("%d errors; see above", k.errors)
 	}
-	c.say(a, "No errors. Next: liaison serve -c %s", c.Config)
+	c.say(a, "No errors. Next: liaison %s -c %s", k.next, c.Config)
 	return nil
 }
 
@@ -157,6 +159,7 @@ func (c *checker) participantKeys() {
 func (c *checker) record() {
 	path, ok := strings.CutPrefix(c.s.dsn, "sqlite:")
 	if _, err := os.Stat(path); ok && errors.Is(err, fs.ErrNotExist) {
+		c.next = "operation apply"
 		c.found(warning, "store", "nothing is recorded yet; \"liaison operation apply\" puts the operations into it")
 		return
 	}
@@ -173,7 +176,8 @@ func (c *checker) record() {
 			return
 		}
 		for _, k := range keys {
-			if k.State == "proposed" {
+			if k.State == gateway.KeyProposed {
+				c.next = "key list"
 				c.found(warning, string(op.Code), "%s: certificate %s is not confirmed; compare the fingerprint by phone, then \"liaison key confirm\"", k.Participant, k.Fingerprint.Grouped())
 			}
 		}

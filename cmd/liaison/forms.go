@@ -16,8 +16,9 @@ import (
 type formsCmd struct {
 	List    formsListCmd    `cmd:"" help:"List forms and held messages, newest first."`
 	Show    formsShowCmd    `cmd:"" help:"Show one form with its deliveries; nominal boxes are veiled without --reason."`
-	Release formsReleaseCmd `cmd:"" help:"Release a held form: it goes to whom it names."`
-	Refuse  formsRefuseCmd  `cmd:"" help:"Refuse a held form."`
+	Release formsReleaseCmd `cmd:"" help:"Release a held form, or take the one in a held message: it goes to whom it names."`
+	Refuse  formsRefuseCmd  `cmd:"" help:"Refuse a held form or message."`
+	Answer  formsAnswerCmd  `cmd:"" help:"Answer a held message with a fixed template."`
 }
 
 type formsListCmd struct {
@@ -121,7 +122,7 @@ func people(d gateway.Delivery, now time.Time) string {
 type formsShowCmd struct {
 	configFlag
 	jsonFlag
-	Reference string `arg:"" help:"A4 reference, or number such as \"OP-7K3 000123\"."`
+	Reference string `arg:"" help:"A4 reference, number such as \"OP-7K3 000123\", or the id of a held message."`
 	Operation string `help:"Operation code, where there are several."`
 	Reason    string `help:"Why nominal boxes are looked at; goes into the audit log."`
 	Lang      string `help:"Language of the labels." default:"en"`
@@ -140,6 +141,9 @@ type shownAttempt struct {
 }
 
 func (c formsShowCmd) Run(a *app) error {
+	if isMessage(c.Reference) {
+		return c.showMessage(a)
+	}
 	return c.withStore(a, func(st *store.Store) error {
 		f, err := c.find(a, st)
 		if err != nil {
@@ -204,38 +208,69 @@ func (c formsShowCmd) find(a *app, st *store.Store) (*gateway.Form, error) {
 // decideFlags are what a person's decision needs.
 type decideFlags struct {
 	configFlag
-	Reference string `arg:"" help:"A4 reference, or number such as \"OP-7K3 000123\"."`
+	Reference string `arg:"" help:"A4 reference, number such as \"OP-7K3 000123\", or the id of a held message."`
 	Operation string `help:"Operation code, where there are several."`
 	Reason    string `help:"Why; goes into the audit log." required:""`
 	jsonFlag
 }
 
-type formsReleaseCmd struct{ decideFlags }
-
-func (formsReleaseCmd) Help() string {
-	return "Example: liaison forms release LV-VID-2026-000017 --reason \"called LV, it is theirs\""
+type formsReleaseCmd struct {
+	decideFlags
+	For string `help:"The participant whose form a held message brings; it counts as not proven."`
 }
 
-func (c formsReleaseCmd) Run(a *app) error { return c.decide(a, releaseForm) }
+func (formsReleaseCmd) Help() string {
+	return "Example: liaison forms release LV-VID-2026-000017 --reason \"called LV, it is theirs\"\n" +
+		"Example: liaison forms release 01a20f72-16ec-75c8-ac3f-a59433d55cf7 --for LV --reason \"called LV, it is theirs\"\nTo see what waits, \"liaison forms list --held\"."
+}
+
+func (c formsReleaseCmd) Run(a *app) error {
+	return c.decide(a, func(n *node) error {
+		if isMessage(c.Reference) {
+			return c.take(a, n)
+		}
+		f, err := c.find(a, n.store)
+		if err != nil {
+			return err
+		}
+		return n.store.ReleaseForm(a.ctx, f.ID, person(), c.Reason, n.gateway.Released(a.ctx, f))
+	})
+}
 
 type formsRefuseCmd struct{ decideFlags }
 
 func (formsRefuseCmd) Help() string {
-	return "Example: liaison forms refuse LV-VID-2026-000017 --reason \"not from LV\""
+	return "The sender of a refused form hears of it; of a refused message nobody does.\nExample: liaison forms refuse LV-VID-2026-000017 --reason \"not from LV\""
 }
 
-func (c formsRefuseCmd) Run(a *app) error { return c.decide(a, refuseForm) }
-
-func releaseForm(a *app, n *node, f *gateway.Form, reason string) error {
-	return n.store.ReleaseForm(a.ctx, f.ID, person(), reason, n.gateway.Released(a.ctx, f))
+func (c formsRefuseCmd) Run(a *app) error {
+	return c.decide(a, func(n *node) error {
+		if isMessage(c.Reference) {
+			return n.store.Settle(a.ctx, c.Reference, person(), c.Reason, nil)
+		}
+		f, err := c.find(a, n.store)
+		if err != nil {
+			return err
+		}
+		return n.store.RefuseForm(a.ctx, f.ID, person(), c.Reason, n.gateway.Declined(a.ctx, f))
+	})
 }
 
-func refuseForm(a *app, n *node, f *gateway.Form, reason string) error {
-	return n.store.RefuseForm(a.ctx, f.ID, person(), reason, n.gateway.Declined(a.ctx, f))
+func (c decideFlags) find(a *app, st *store.Store) (*gateway.Form, error) {
+	return formsShowCmd{Reference: c.Reference, Operation: c.Operation}.find(a, st)
 }
 
-// decide carries a person's decision on a held form out.
-func (c decideFlags) decide(a *app, act func(*app, *node, *gateway.Form, string) error) error {
+// decide carries a person's decision out, beside a serving gateway.
+func (c decideFlags) decide(a *app, act func(*node) error) error {
+	if err := c.withNode(a, act); err != nil {
+		return err
+	}
+	c.fact(a, map[string]any{"reference": c.Reference, "done": true}, "Done: %s. Next: liaison forms list --held", c.Reference)
+	return nil
+}
+
+// withNode runs f on a gateway that doesn't run: its parts are there.
+func (c configFlag) withNode(a *app, f func(*node) error) error {
 	s, err := c.load()
 	if err != nil {
 		return err
@@ -245,17 +280,9 @@ func (c decideFlags) decide(a *app, act func(*app, *node, *gateway.Form, string)
 		return err
 	}
 	defer st.Close()
-	f, err := formsShowCmd{Reference: c.Reference, Operation: c.Operation}.find(a, st)
-	if err != nil {
-		return err
-	}
 	n, err := newNode(s, st, st)
 	if err != nil {
 		return err
 	}
-	if err := act(a, n, f, c.Reason); err != nil {
-		return err
-	}
-	c.fact(a, map[string]any{"operation": f.Operation, "reference": f.Reference, "done": true}, "Done: %s. Next: liaison forms show %s", f.Reference, f.Reference)
-	return nil
+	return f(n)
 }

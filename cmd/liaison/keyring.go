@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"liaison/crypto/keyring"
@@ -152,6 +153,26 @@ func (keyExportCmd) Help() string {
 	return "Prints the participants' confirmed certificates, armored.\nExample: liaison key export OP-7K3 > certificates.asc"
 }
 
+// unkeyed are the participants with an encrypted channel and no confirmed key.
+func unkeyed(a *app, st *store.Store, op *operation.Operation) ([]operation.ParticipantCode, error) {
+	keys, err := st.Keys(a.ctx, op.Code, "", "")
+	if err != nil {
+		return nil, err
+	}
+	confirmed := map[operation.ParticipantCode]bool{}
+	for _, k := range keys {
+		confirmed[k.Participant] = confirmed[k.Participant] || k.State == gateway.KeyConfirmed
+	}
+	var missing []operation.ParticipantCode
+	for _, p := range op.Participants {
+		needs := slices.ContainsFunc(p.Channels, func(ch operation.Channel) bool { return ch.Kind == operation.WebSocket || ch.Kind == operation.PGPMail })
+		if needs && !confirmed[p.Code] {
+			missing = append(missing, p.Code)
+		}
+	}
+	return missing, nil
+}
+
 // day is a date for JSON, null where there is none.
 func day(t time.Time) any {
 	if t.IsZero() {
@@ -202,15 +223,22 @@ func (c keyCheckCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	problems, err := ring(st).Check(a.ctx, op.Code, s.opt.Clock(), op.End())
+	problems, err := ring(st).Check(a.ctx, op.Code, time.Now(), op.End())
 	if err != nil {
 		return err
+	}
+	missing, err := unkeyed(a, st, op)
+	if err != nil {
+		return err
+	}
+	for _, p := range missing {
+		c.fact(a, map[string]any{"operation": op.Code, "participant": p, "reason": "none"}, "%s: no certificate is confirmed, and its channel needs one; \"liaison key import\", then \"liaison key confirm\"", p)
 	}
 	for _, p := range problems {
 		c.fact(a, map[string]any{"operation": p.Operation, "participant": p.Participant, "fingerprint": p.Fingerprint, "purpose": p.Purpose, "reason": p.Reason, "until": day(p.Until), "message": p.String()}, "%s", p)
 	}
-	if len(problems) > 0 {
-		return no{fmt.Sprintf("%d problems with the keys of %s", len(problems), op.Code)}
+	if n := len(problems) + len(missing); n > 0 {
+		return no{fmt.Sprintf("%d problems with the keys of %s", n, op.Code)}
 	}
 	c.say(a, "All keys of %s last to %s.", op.Code, op.End().Format("2006-01-02"))
 	return nil

@@ -34,7 +34,8 @@ func (c serveCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	s.opt.Log = slog.New(slog.NewTextHandler(a.err, nil))
+	figures := newMetrics()
+	s.opt.Log = slog.New(counting{slog.NewTextHandler(a.err, nil), figures})
 	st, err := store.Open(a.ctx, s.dsn, s.opt)
 	if err != nil {
 		return fmt.Errorf("open the store: %w", err)
@@ -47,6 +48,7 @@ func (c serveCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	n.show(figures)
 	return n.run(a)
 }
 
@@ -65,6 +67,14 @@ type node struct {
 	gateway *gateway.Gateway
 	socket  *websocket.Server
 	mail    *mail.Adapter
+	metrics *metrics            // nil where nobody asks for them
+	watch   func(gateway.Event) // hears of everything that happens
+}
+
+// show lets a node be watched by its metrics.
+func (n *node) show(m *metrics) {
+	n.metrics, n.watch = m, m.watch
+	m.observe(n)
 }
 
 // newMail makes the mail channel, nil where none is set up.
@@ -102,11 +112,11 @@ func newMail(s *setup, positions mail.Positions) (*mail.Adapter, error) {
 
 // newNode wires a gateway on a store, whose commit points are rec's.
 func newNode(s *setup, st *store.Store, rec record) (*node, error) {
-	n := &node{s: s, store: st, ring: ring(st)}
+	n := &node{s: s, store: st, ring: ring(st), watch: func(gateway.Event) {}}
 	code := operation.ParticipantCode(s.config.Gateway.Code)
 	var err error
 	opt := gateway.Options{Code: code, Address: s.config.Gateway.Address, Keys: s.keys, Store: rec, Clock: st, Reads: st, Ring: n.ring,
-		AuthServ: s.config.Mail.AuthservID, Log: s.opt.Log, Phone: s.config.Gateway.Phone,
+		AuthServ: s.config.Mail.AuthservID, Log: s.opt.Log, Phone: s.config.Gateway.Phone, Watch: func(e gateway.Event) { n.watch(e) },
 		Limits: gateway.Limits{Message: s.config.Limits.Message}}
 	if n.mail, err = newMail(s, st); err != nil {
 		return nil, err
@@ -135,6 +145,11 @@ func (n *node) run(a *app) error {
 	group.Go(func() error { return n.gateway.Run(ctx, n.store.Wake()) })
 	if n.socket != nil {
 		if err := n.serveSocket(ctx, group, a); err != nil {
+			return err
+		}
+	}
+	if n.metrics != nil && n.s.config.Metrics.Listen != "" {
+		if err := n.serveMetrics(ctx, group, a); err != nil {
 			return err
 		}
 	}

@@ -63,7 +63,6 @@ func (c configFlag) load() (*setup, error) {
 	if s.opt.Key, err = storageKey(config.Path(config.StorageKey)); err != nil {
 		return nil, err
 	}
-	s.opt.Clock = time.Now
 	s.opt.SignHead = func(text []byte) ([]byte, error) { return openpgp.SignArmored(text, s.keys[0], time.Now()) }
 	if s.opt.Node, err = nodeName(c.Config); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -76,9 +77,8 @@ func repair(begin, end string, body []string) []byte {
 	if begin == beginSigned {
 		return []byte(begin + "\n" + strings.Join(body, "\n") + "\n" + end + "\n")
 	}
-	joined := strings.Join(body, "\n")
-	if strings.Contains(joined, "=3D") || strings.Contains(joined, "=\n") && softBroken(body) {
-		body = strings.Split(string(decodeQP([]byte(joined))), "\n")
+	if escaped(body) || softBroken(body) {
+		body = strings.Split(string(decodeQP([]byte(strings.Join(body, "\n")))), "\n")
 	}
 	var headers, data []string
 	sum := ""
@@ -110,6 +110,15 @@ func repair(begin, end string, body []string) []byte {
 	}
 	b.WriteString(end + "\n")
 	return b.Bytes()
+}
+
+// escaped reports whether an equals sign of the armor is written as "=3D". One
+// checksum in 4,096 begins with 3D by itself.
+func escaped(body []string) bool {
+	return slices.ContainsFunc(body, func(line string) bool {
+		line = strings.TrimSpace(line)
+		return strings.Contains(line, "=3D") && !checksum.MatchString(line)
+	})
 }
 
 // softBroken tells soft line breaks from base64's own padding: there are

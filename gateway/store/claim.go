@@ -3,35 +3,97 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"liaison/gateway"
 	"liaison/gateway/operation"
 )
 
-// claimDue leases due deliveries. A claim is void when its lease is over or its
-// node is dead. $1 node, $2 epoch, $3 lease clock, $4 dead before, $5 due at,
-// $6…$8 since when the channel must have been tried, by priority, $9 limit,
-// $10 lease until, $11 lanes to leave alone, "/operation/participant/medium/" each;
-// urgent ones go on all the same.
-const claimDue = `WITH free AS MATERIALIZED (
+// dueLanes are the lanes on which a commit of this process made something due
+// since they were looked at. What time or another node made due, the sweep finds:
+// it looks at all.
+type dueLanes struct {
+	mu     sync.Mutex // guards the rest
+	lanes  map[gateway.Lane]struct{}
+	sweep  bool      // look at all with the next claim
+	swept  time.Time // when that was done last
+	turn   int       // lanes are served in turn
+	exists map[gateway.Lane]bool
+}
+
+// sweepEvery is how often all lanes are looked at.
+const sweepEvery = time.Second
+
+func (l *dueLanes) add(lanes map[gateway.Lane]struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for lane := range lanes {
+		l.lanes[lane], l.exists[lane] = struct{}{}, true
+	}
+}
+
+func (l *dueLanes) sweepNow() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sweep = true
+}
+
+// take returns the lanes to look at, and whether that is all of them; add gives
+// back those that have more.
+func (l *dueLanes) take(now time.Time) (lanes map[gateway.Lane]struct{}, all bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if all = l.sweep || now.Sub(l.swept).Abs() >= sweepEvery; all {
+		l.sweep, l.swept = false, now
+	}
+	lanes, l.lanes = l.lanes, make(map[gateway.Lane]struct{})
+	return lanes, all
+}
+
+func (l *dueLanes) known(lane gateway.Lane) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.exists[lane]
+}
+
+// makeDue says that something became due on a lane.
+func (t *tx) makeDue(op, participant, channel string) error {
+	lane := gateway.Lane{Operation: operation.Code(op), Participant: operation.ParticipantCode(participant), Channel: operation.ChannelKind(channel)}
+	t.due = true
+	if t.lanes == nil {
+		t.lanes = make(map[gateway.Lane]struct{})
+	}
+	t.lanes[lane] = struct{}{}
+	if t.s.due.known(lane) {
+		return nil
+	}
+	_, err := t.exec(`INSERT INTO lane (operation, participant, channel) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, op, participant, channel)
+	if err != nil {
+		return fmt.Errorf("note a lane: %w", err)
+	}
+	return nil
+}
+
+// claimLane leases due deliveries of one lane. A claim is void when its lease is
+// over or its node is dead. $1 node, $2 epoch, $3 lease clock, $4 dead before,
+// $5 due at, $6…$8 the lane, $9 highest rank of priority, $10 channel tried since
+// before, $11 limit, $12 lease until.
+const (
+	claimLane = `UPDATE delivery SET owner = $1, owner_epoch = $2, claimed = $3, lease_until = $12, fence = fence + 1 WHERE id IN (
   SELECT d.id FROM delivery d
-  WHERE d.state = 'pending' AND d.dropped = 0 AND d.not_before <= $5
-    AND ($11 = '' OR d.urgency = 0 OR instr($11, '/' || d.operation || '/' || d.participant || '/' || CASE d.channel WHEN 'websocket' THEN 'websocket' ELSE 'mail' END || '/') = 0)
+  WHERE d.operation = $6 AND d.participant = $7 AND d.channel = $8 AND d.state = 'pending' AND d.urgency <= $9 AND d.dropped = 0 AND d.not_before <= $5
+    AND d.channel_from < $10
     AND (d.lease_until <= $3 OR NOT (d.owner = $1 AND d.owner_epoch = $2)
       AND NOT EXISTS (SELECT 1 FROM node n WHERE n.name = d.owner AND n.epoch = d.owner_epoch AND n.beat > $4))
-    AND (d.channel IN ('pgp-mail','mail')
-      OR d.channel = 'websocket' AND (
-        EXISTS (SELECT 1 FROM session s WHERE s.operation = d.operation AND s.participant = d.participant AND s.id <> '' AND s.node = $1 AND s.epoch = $2)
-        OR d.channel_from < CASE d.priority WHEN 'U' THEN CAST($6 AS BIGINT) WHEN 'P' THEN CAST($7 AS BIGINT) ELSE CAST($8 AS BIGINT) END
-          AND NOT EXISTS (SELECT 1 FROM session s JOIN node n ON n.name = s.node AND n.epoch = s.epoch
-            WHERE s.operation = d.operation AND s.participant = d.participant AND s.id <> '' AND n.beat > $4)))
-  ORDER BY d.urgency, d.created, d.id LIMIT $9`
-
-const claimTakes = `)
-UPDATE delivery SET owner = $1, owner_epoch = $2, claimed = $3, lease_until = $10, fence = fence + 1
-WHERE id IN (SELECT id FROM free) RETURNING id`
+  ORDER BY d.urgency, d.created, d.id LIMIT $11`
+	claimTakes = `) RETURNING id`
+	lowestRank = 9
+	noBound    = int64(1) << 62
+	laneTakes  = 16 // at once, so that all lanes have their turn
+)
 
 // Claim implements gateway.Store. now is what is due by; leases go by the
 // store's own clock. A node that couldn't heartbeat gets ErrFenced.
@@ -42,102 +104,243 @@ func (s *Store) Claim(ctx context.Context, want gateway.Want, now time.Time) ([]
 	if s.mode != serving {
 		return nil, fmt.Errorf("claim deliveries: this store was not opened to serve")
 	}
-	// An empty queue costs no commit.
-	if s.d.driver == sqlite.driver {
-		var any int64
-		err := s.read().QueryRow(ctx, `SELECT count(*) FROM (SELECT 1 FROM delivery WHERE state = 'pending' AND not_before <= $1 LIMIT 1) AS q`, millis(now)).Scan(&any)
-		if err == nil && any == 0 {
-			return nil, nil
-		}
+	hinted, all := s.due.take(now)
+	all = all || s.opt.Clock != nil // a handed-in clock may jump
+	if len(hinted) == 0 && !all {
+		return nil, nil
 	}
 	var claimed []gateway.Delivery
+	left := hinted // what is to be looked at again where this fails
 	err := s.write(ctx, func(t *tx) error {
-		claimed = nil
-		ours, err := t.ours()
-		if err != nil {
+		c := &claiming{t: t, want: want, now: now, left: make(map[gateway.Lane]struct{})}
+		if err := c.run(hinted, all); err != nil {
 			return err
 		}
-		if !ours {
-			return gateway.ErrFenced
-		}
-		claimed, err = t.claim(want, now)
-		return err
+		claimed, left = c.claimed, c.left
+		return nil
 	})
+	s.due.add(left)
 	if err != nil {
+		if all {
+			s.due.sweepNow()
+		}
 		return nil, fmt.Errorf("claim deliveries: %w", err)
 	}
 	return claimed, nil
 }
 
-func (t *tx) claim(want gateway.Want, now time.Time) ([]gateway.Delivery, error) {
-	s := t.s
-	clock, err := t.clock()
+// claiming is one claim under way.
+type claiming struct {
+	t       *tx
+	want    gateway.Want
+	now     time.Time
+	clock   int64
+	ids     []any
+	claimed []gateway.Delivery
+	left    map[gateway.Lane]struct{} // lanes that have, or may have, more
+}
+
+func (c *claiming) run(hinted map[gateway.Lane]struct{}, all bool) (err error) {
+	ours, err := c.t.ours()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	before := func(p gateway.Priority) int64 { return millis(now.Add(-s.opt.Share(p))) }
-	if s.d.driver == postgres.driver { // a node whose heart stopped must not send: others may have taken over
-		var alive int64
-		err := t.row(`SELECT count(*) FROM node WHERE name = $1 AND epoch = $2 AND beat > $3`, s.opt.Node, s.epoch, clock-deadAfter.Milliseconds()).Scan(&alive)
+	if c.clock, err = c.t.clock(); err != nil {
+		return err
+	}
+	if alive, err := c.alive(); err != nil || !ours || !alive {
+		if err == nil {
+			err = gateway.ErrFenced
+		}
+		return err
+	}
+	lanes, err := c.lanes(hinted, all)
+	if err != nil {
+		return err
+	}
+	for i, lane := range lanes {
+		if len(c.ids) >= c.want.Limit {
+			for _, rest := range lanes[i:] {
+				c.left[rest] = struct{}{}
+			}
+			break
+		}
+		if err := c.lane(lane); err != nil {
+			return err
+		}
+	}
+	return c.read()
+}
+
+// alive: a node whose heart stopped must not send, since others may have taken
+// over. On SQLite there are no others.
+func (c *claiming) alive() (bool, error) {
+	if c.t.s.d.driver != postgres.driver {
+		return true, nil
+	}
+	var n int64
+	err := c.t.row(`SELECT count(*) FROM node WHERE name = $1 AND epoch = $2 AND beat > $3`, c.t.s.opt.Node, c.t.s.epoch, c.clock-deadAfter.Milliseconds()).Scan(&n)
+	return n > 0, err
+}
+
+// lanes are the hinted ones, or all, each time beginning with another.
+func (c *claiming) lanes(hinted map[gateway.Lane]struct{}, all bool) ([]gateway.Lane, error) {
+	var list []gateway.Lane
+	if all {
+		rows, err := c.t.Query(c.t.ctx, `SELECT operation, participant, channel FROM lane`)
 		if err != nil {
 			return nil, err
 		}
-		if alive == 0 {
-			return nil, gateway.ErrFenced
+		for rows.Next() {
+			var l gateway.Lane
+			if err := rows.Scan(&l.Operation, &l.Participant, &l.Channel); err != nil {
+				_ = rows.Close() // the first error says it
+				return nil, err
+			}
+			list = append(list, l)
+		}
+		if err := rows.Close(); err != nil {
+			return nil, err
+		}
+	} else {
+		for l := range hinted {
+			list = append(list, l)
 		}
 	}
-	rows, err := t.Query(t.ctx, s.claimQuery, s.opt.Node, s.epoch, clock, clock-deadAfter.Milliseconds(), millis(now),
-		before(gateway.Urgent), before(gateway.Prior), before(gateway.Routine), int64(want.Limit), clock+leaseFor.Milliseconds(), laneList(want.Except))
+	slices.SortFunc(list, compareLanes)
+	return c.t.s.due.inTurn(list), nil
+}
+
+func compareLanes(a, b gateway.Lane) int {
+	return strings.Compare(string(a.Operation)+"/"+string(a.Participant)+"/"+string(a.Channel), string(b.Operation)+"/"+string(b.Participant)+"/"+string(b.Channel))
+}
+
+func (l *dueLanes) inTurn(list []gateway.Lane) []gateway.Lane {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(list) == 0 {
+		return list
+	}
+	l.turn++
+	n := l.turn % len(list)
+	return append(slices.Clone(list[n:]), list[:n]...)
+}
+
+// lane claims from one lane what may go now.
+func (c *claiming) lane(lane gateway.Lane) error {
+	rank, before := int64(lowestRank), noBound
+	switch lane.Channel {
+	case operation.PGPMail, operation.Mail:
+	case operation.WebSocket:
+		where, err := c.reachable(lane)
+		if err != nil || where == elsewhere {
+			return err
+		}
+		if where == nowhere {
+			return c.unreachable(lane)
+		}
+	default:
+		return nil // a person's
+	}
+	if slices.Contains(c.want.Except, lane) {
+		rank = int64(gateway.Urgent.Rank())
+	}
+	n, err := c.take(lane, rank, before)
+	if n == laneTakes || rank != lowestRank {
+		c.left[lane] = struct{}{}
+	}
+	return err
+}
+
+// take claims up to laneTakes deliveries of one lane.
+func (c *claiming) take(lane gateway.Lane, rank, channelBefore int64) (n int, err error) {
+	s := c.t.s
+	limit := min(laneTakes, c.want.Limit-len(c.ids))
+	rows, err := c.t.Query(c.t.ctx, claimLane+s.d.skipLocked+claimTakes, s.opt.Node, s.epoch, c.clock, c.clock-deadAfter.Milliseconds(), millis(c.now),
+		string(lane.Operation), string(lane.Participant), string(lane.Channel), rank, channelBefore, int64(limit), c.clock+leaseFor.Milliseconds())
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	defer rows.Close()
-	var ids []any
 	for rows.Next() {
 		var id string
 		if err := rows.Scan(&id); err != nil {
-			return nil, err
+			return n, err
 		}
-		ids = append(ids, id)
+		c.ids = append(c.ids, id)
+		n++
 	}
-	if err := rows.Err(); err != nil || len(ids) == 0 {
-		return nil, err
+	if n == limit {
+		c.left[lane] = struct{}{}
 	}
-	_ = rows.Close()
-	return t.claimed(ids)
+	return n, rows.Err()
 }
 
-// laneList is how the query has lanes: codes hold no slash.
-func laneList(lanes []gateway.Lane) string {
-	var b strings.Builder
-	for _, l := range lanes {
-		fmt.Fprintf(&b, "/%s/%s/%s/", l.Operation, l.Participant, l.Medium)
+// where a participant's session lives.
+type where int
+
+const (
+	here where = iota
+	elsewhere
+	nowhere
+)
+
+func (c *claiming) reachable(lane gateway.Lane) (where, error) {
+	s := c.t.s
+	var node string
+	var epoch int64
+	err := c.t.row(`SELECT s.node, s.epoch FROM session s JOIN node n ON n.name = s.node AND n.epoch = s.epoch
+		WHERE s.operation = $1 AND s.participant = $2 AND s.id <> '' AND n.beat > $3`, string(lane.Operation), string(lane.Participant), c.clock-deadAfter.Milliseconds()).Scan(&node, &epoch)
+	switch {
+	case notFound(err) == gateway.ErrNotFound:
+		return nowhere, nil
+	case err != nil:
+		return nowhere, err
+	case node == s.opt.Node && epoch == s.epoch:
+		return here, nil
 	}
-	return b.String()
+	return elsewhere, nil
 }
 
-// claimed reads what was just leased.
-func (t *tx) claimed(ids []any) ([]gateway.Delivery, error) {
-	marks := make([]string, len(ids))
-	for i := range ids {
+// unreachable claims what no node can bring over the WebSocket and whose channel
+// has had its share of the limit.
+func (c *claiming) unreachable(lane gateway.Lane) error {
+	for _, p := range []gateway.Priority{gateway.Urgent, gateway.Prior, gateway.Routine} {
+		if len(c.ids) >= c.want.Limit {
+			return nil
+		}
+		// The shares grow from rank to rank: what is asked of a rank holds for
+		// those above it.
+		if _, err := c.take(lane, int64(p.Rank()), millis(c.now.Add(-c.t.s.opt.Share(p)))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read reads what was just leased.
+func (c *claiming) read() error {
+	if len(c.ids) == 0 {
+		return nil
+	}
+	marks := make([]string, len(c.ids))
+	for i := range c.ids {
 		marks[i] = fmt.Sprintf("$%d", i+1)
 	}
-	list, err := t.s.deliveries(t.ctx, t, `WHERE d.id IN (`+strings.Join(marks, ",")+`) ORDER BY d.urgency, d.created, d.id`, ids...)
+	list, err := c.t.s.deliveries(c.t.ctx, c.t, `WHERE d.id IN (`+strings.Join(marks, ",")+`) ORDER BY d.urgency, d.created, d.id`, c.ids...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for i := range list {
 		d := &list[i]
-		if d.Channel != operation.WebSocket {
-			continue
+		if d.Channel == operation.WebSocket {
+			at, err := c.reachable(gateway.Lane{Operation: d.Operation, Participant: d.Participant, Channel: d.Channel})
+			if err != nil {
+				return err
+			}
+			d.Unreachable = at != here
 		}
-		var n int64
-		err := t.row(`SELECT count(*) FROM session WHERE operation = $1 AND participant = $2 AND id <> '' AND node = $3 AND epoch = $4`,
-			string(d.Operation), string(d.Participant), t.s.opt.Node, t.s.epoch).Scan(&n)
-		if err != nil {
-			return nil, err
-		}
-		d.Unreachable = n == 0
 	}
-	return list, nil
+	c.claimed = list
+	return nil
 }

@@ -138,8 +138,10 @@ func (t *tx) insertDelivery(f *gateway.Form, n gateway.NewDelivery) error {
 	if err != nil {
 		return fmt.Errorf("record a delivery to %s: %w", n.Participant, err)
 	}
-	t.due = t.due || n.State == gateway.Pending
-	return nil
+	if n.State != gateway.Pending {
+		return nil
+	}
+	return t.makeDue(string(f.Operation), string(n.Participant), string(n.Channel))
 }
 
 // appendEvidence appends to a delivery's attempts, always.

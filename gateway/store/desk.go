@@ -104,6 +104,11 @@ type InboundRecord struct {
 	Raw       []byte // of Inbound alone: the bytes as the channel brought them
 }
 
+// AsInbound is the message as the flow takes one, to be examined again.
+func (r *InboundRecord) AsInbound() *gateway.Inbound {
+	return &gateway.Inbound{Medium: r.Medium, Account: r.Account, Raw: r.Raw, Received: r.Received, Envelope: r.Envelope, Session: r.Session, SubmitID: r.SubmitID}
+}
+
 const inboundColumns = `id, operation, medium, account, verdict, sender, form, reference, answer, backlog, size, received, recorded, settled, settled_by, sealed_detail`
 
 func scanInbound(row scanner, more ...any) (*InboundRecord, []byte, error) {

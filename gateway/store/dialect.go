@@ -18,17 +18,19 @@ type dialect struct {
 	driver     string
 	goose      goose.Dialect
 	migrations string
-	skipLocked string // ends the subselect of a claim of table alias d
-	instr      string // the function that finds a text in another, 0 for nowhere
-	forUpdate  string // ends a select whose rows the transaction changes
-	clock      string // the database's clock in Unix milliseconds; "" means ours
-	serialize  string // waits for other transactions of the same name, $1; "" where one writer does
+	skipLocked string             // ends the subselect of a claim of table alias d
+	forUpdate  string             // ends a select whose rows the transaction changes
+	clock      string             // the database's clock in Unix milliseconds; "" means ours
+	snapshot   sql.IsolationLevel // in which many reads see one moment
+	renumber   string             // sets the counter of numbered rows after a copy
+	serialize  string             // waits for other transactions of the same name, $1; "" where one writer does
 }
 
 var (
-	sqlite   = dialect{driver: "sqlite", goose: goose.DialectSQLite3, migrations: "migrations/sqlite", instr: "instr"}
+	sqlite   = dialect{driver: "sqlite", goose: goose.DialectSQLite3, migrations: "migrations/sqlite"}
 	postgres = dialect{driver: "pgx", goose: goose.DialectPostgres, migrations: "migrations/postgres",
-		instr: "strpos", skipLocked: " FOR UPDATE OF d SKIP LOCKED", forUpdate: " FOR UPDATE",
+		skipLocked: " FOR UPDATE OF d SKIP LOCKED", forUpdate: " FOR UPDATE",
+		snapshot: sql.LevelRepeatableRead, renumber: "SELECT setval(pg_get_serial_sequence('attempt', 'id'), (SELECT coalesce(max(id), 1) FROM attempt))",
 		serialize: "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
 		clock:     "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"}
 )

@@ -177,31 +177,47 @@ func (s *Store) SetMailPosition(ctx context.Context, account, mailbox string, ui
 	})
 }
 
-// Depth is how many deliveries of a channel are in a state, and since when the
-// oldest of them waits.
+// Depth is how many things wait in a queue, and since when the oldest does.
 type Depth struct {
-	Channel string
-	State   gateway.State
-	Count   int64
-	Oldest  time.Time
+	Queue  string // of deliveries: their channel
+	Count  int64
+	Oldest time.Time
 }
 
-// Depths returns the deliveries by channel and state, for metrics.
+// queues are what waits, each by an index that holds what waits alone.
+var queues = []string{
+	`SELECT 'delivery ' || channel, count(*), min(created) FROM delivery WHERE state = 'pending' GROUP BY channel`,
+	`SELECT 'held', count(*), min(recorded) FROM inbound WHERE verdict = 'held' AND settled = 0`,
+	`SELECT 'audit', count(*), min(at) FROM audit WHERE sequence IS NULL`,
+	`SELECT 'due', count(*), min(at) FROM due WHERE at <= $1`,
+}
+
+// Depths returns the queues that aren't empty, for metrics.
 func (s *Store) Depths(ctx context.Context) ([]Depth, error) {
-	rows, err := s.read().Query(ctx, `SELECT channel, state, count(*), min(created) FROM delivery GROUP BY channel, state ORDER BY channel, state`)
-	if err != nil {
-		return nil, fmt.Errorf("count deliveries: %w", err)
-	}
-	defer rows.Close()
 	var list []Depth
-	for rows.Next() {
-		var d Depth
-		var oldest int64
-		if err := rows.Scan(&d.Channel, &d.State, &d.Count, &oldest); err != nil {
-			return nil, err
+	for i, query := range queues {
+		var args []any
+		if i == len(queues)-1 {
+			args = []any{time.Now().UnixMilli()}
 		}
-		d.Oldest = when(oldest)
-		list = append(list, d)
+		rows, err := s.read().Query(ctx, query, args...)
+		if err != nil {
+			return nil, fmt.Errorf("count what waits: %w", err)
+		}
+		for rows.Next() {
+			var d Depth
+			var oldest *int64
+			if err := rows.Scan(&d.Queue, &d.Count, &oldest); err != nil {
+				return nil, errors.Join(err, rows.Close())
+			}
+			if oldest != nil {
+				d.Oldest = when(*oldest)
+				list = append(list, d)
+			}
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return nil, fmt.Errorf("count what waits: %w", err)
+		}
 	}
-	return list, rows.Err()
+	return list, nil
 }

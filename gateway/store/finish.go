@@ -28,7 +28,7 @@ func (s *Store) Finish(ctx context.Context, a *gateway.Attempt, consequence func
 // deliveryRow is what the transitions look at, locked.
 type deliveryRow struct {
 	id, form, operation string
-	owner               string
+	participant, owner  string
 	state               gateway.State
 	priority            gateway.Priority
 	channel             string
@@ -38,8 +38,8 @@ type deliveryRow struct {
 
 func (t *tx) lockDelivery(id gateway.DeliveryID) (*deliveryRow, error) {
 	r := &deliveryRow{id: string(id)}
-	err := t.row(`SELECT form, operation, owner, state, priority, channel, fence, owner_epoch, attempts, dropped FROM delivery WHERE id = $1`+t.s.d.forUpdate, r.id).
-		Scan(&r.form, &r.operation, &r.owner, &r.state, &r.priority, &r.channel, &r.fence, &r.epoch, &r.attempts, &r.dropped)
+	err := t.row(`SELECT form, operation, participant, owner, state, priority, channel, fence, owner_epoch, attempts, dropped FROM delivery WHERE id = $1`+t.s.d.forUpdate, r.id).
+		Scan(&r.form, &r.operation, &r.participant, &r.owner, &r.state, &r.priority, &r.channel, &r.fence, &r.epoch, &r.attempts, &r.dropped)
 	if err != nil {
 		return nil, fmt.Errorf("read delivery %s: %w", id, notFound(err))
 	}
@@ -115,7 +115,9 @@ func (t *tx) follow(r *deliveryRow, a *gateway.Attempt) error {
 	if next.State != gateway.Pending || next.Channel == "" || state != gateway.Pending {
 		return t.settled(r, state)
 	}
-	t.due = true
+	if err := t.makeDue(r.operation, r.participant, string(next.Channel)); err != nil {
+		return err
+	}
 	return t.moveTo(r, a)
 }
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -82,8 +81,7 @@ type Store struct {
 	codec  *codec
 	dsn    string
 
-	epoch      int64 // of this node, fixed at Open
-	claimQuery string
+	epoch int64 // of this node, fixed at Open
 
 	writes chan *job // SQLite
 	quit   chan struct{}
@@ -95,6 +93,7 @@ type Store struct {
 	beat atomic.Int64  // local time of the last heartbeat that succeeded
 
 	ops opCache
+	due dueLanes
 }
 
 // Open opens the record for a serving node: it applies migrations, takes the
@@ -133,8 +132,9 @@ func open(ctx context.Context, dsn string, opt Options, m mode) (_ *Store, err e
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{claimQuery: strings.ReplaceAll(claimDue, "instr(", d.instr+"(") + d.skipLocked + claimTakes, d: d, opt: opt, mode: m, dsn: path, wake: make(chan struct{}, 1), hint: make(chan struct{}, 1),
-		quit: make(chan struct{}), done: make(chan struct{})}
+	s := &Store{d: d, opt: opt, mode: m, dsn: path, wake: make(chan struct{}, 1), hint: make(chan struct{}, 1),
+		quit: make(chan struct{}), done: make(chan struct{}),
+		due: dueLanes{lanes: make(map[gateway.Lane]struct{}), exists: make(map[gateway.Lane]bool), sweep: true}}
 	defer func() {
 		if err != nil {
 			_ = s.closeFiles()

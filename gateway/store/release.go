@@ -79,7 +79,9 @@ func (s *Store) ReleaseDelivery(ctx context.Context, id gateway.DeliveryID, who,
 		if err != nil {
 			return err
 		}
-		t.due = true
+		if err := t.makeDue(r.operation, r.participant, r.channel); err != nil {
+			return err
+		}
 		if err := t.byPerson("delivery released", who, reason, operation.Code(r.operation), reference, operation.ParticipantCode(p)); err != nil {
 			return err
 		}

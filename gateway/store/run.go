@@ -36,7 +36,7 @@ func (s *Store) Run(ctx context.Context) error {
 		wg.Go(func() { s.every(ctx, stop, d, what, do) })
 	}
 	every(beatEvery, "heartbeat", s.Heartbeat)
-	every(integrateEvery, "integrate audit entries", func(ctx context.Context) error { _, err := s.Integrate(ctx); return err })
+	every(integrateEvery, "integrate audit entries", s.integrateAll)
 	every(purgeEvery, "purge offers", s.purgeOffers)
 	if s.opt.SignHead != nil {
 		every(headEvery, "sign the audit log's head", func(ctx context.Context) error { _, err := s.SignHead(ctx); return err })
@@ -104,12 +104,12 @@ func (s *Store) listenOnce(ctx context.Context) error {
 	if _, err := conn.Exec(ctx, "LISTEN "+channelName); err != nil {
 		return err
 	}
-	signal(s.wake)
 	for {
+		s.due.sweepNow() // which lanes it is about, another node doesn't say
+		signal(s.wake)
 		if _, err := conn.WaitForNotification(ctx); err != nil {
 			return err
 		}
-		signal(s.wake)
 	}
 }
 

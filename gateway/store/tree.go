@@ -49,6 +49,16 @@ func (s *Store) Integrate(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
+// integrateAll takes all that waits now.
+func (s *Store) integrateAll(ctx context.Context) error {
+	for {
+		n, err := s.Integrate(ctx)
+		if err != nil || n < integrateMost {
+			return err
+		}
+	}
+}
+
 type leaf struct {
 	id   string
 	hash tlog.Hash
@@ -213,8 +223,10 @@ func (s *Store) SignHead(ctx context.Context) (Head, error) {
 }
 
 // SignedHeads returns the signed heads, smallest first.
-func (s *Store) SignedHeads(ctx context.Context) ([]Head, error) {
-	rows, err := s.read().Query(ctx, `SELECT text, signature FROM tree_head ORDER BY size, at`)
+func (s *Store) SignedHeads(ctx context.Context) ([]Head, error) { return signedHeads(ctx, s.read()) }
+
+func signedHeads(ctx context.Context, q querier) ([]Head, error) {
+	rows, err := q.Query(ctx, `SELECT text, signature FROM tree_head ORDER BY size, at`)
 	if err != nil {
 		return nil, fmt.Errorf("read signed heads: %w", err)
 	}

@@ -45,28 +45,32 @@ func (r AuditRow) Entry() (e gateway.AuditEntry, err error) {
 // VerifyHead checks a head's signature; nil where it is good.
 type VerifyHead func(text, signature []byte) error
 
-// VerifyAudit recomputes the whole tree from the entries. head is a head that a
-// participant kept (as Head.Marshal writes it), nil for none; verify may be nil:
-// then signatures aren't checked, and the report says only what hashes prove.
-func (s *Store) VerifyAudit(ctx context.Context, head []byte, verify VerifyHead) (Report, error) {
-	heads, err := s.SignedHeads(ctx)
-	if err != nil {
-		return Report{}, err
-	}
-	if head != nil {
-		h, err := ParseHead(head)
+// VerifyAudit recomputes the whole tree from the entries, as they were at one
+// moment. head is a head that a participant kept (as Head.Marshal writes it), nil
+// for none; verify may be nil: then signatures aren't checked, and the report
+// says only what hashes prove.
+func (s *Store) VerifyAudit(ctx context.Context, head []byte, verify VerifyHead) (r Report, err error) {
+	err = s.snapshot(ctx, func(q querier) error {
+		heads, err := signedHeads(ctx, q)
 		if err != nil {
-			return Report{}, fmt.Errorf("read the head: %w", err)
+			return err
 		}
-		heads = append(heads, h)
-	}
-	v := newVerifier(heads, verify)
-	if err := s.auditRows(ctx, v.add); err != nil {
+		if head != nil {
+			h, err := ParseHead(head)
+			if err != nil {
+				return fmt.Errorf("read the head: %w", err)
+			}
+			heads = append(heads, h)
+		}
+		v := newVerifier(heads, verify)
+		if err := auditRows(ctx, q, v.add); err != nil {
+			return err
+		}
+		r = v.report()
+		return checkTree(ctx, q, &r)
+	})
+	if err != nil {
 		return Report{}, fmt.Errorf("verify the audit log: %w", err)
-	}
-	r := v.report()
-	if err := s.checkTree(ctx, &r); err != nil {
-		return Report{}, err
 	}
 	return r, nil
 }
@@ -74,45 +78,15 @@ func (s *Store) VerifyAudit(ctx context.Context, head []byte, verify VerifyHead)
 // checkTree compares the number of stored tree hashes with what the entries
 // need: entries cut off at the end leave hashes behind, even where no signed head
 // tells of them.
-func (s *Store) checkTree(ctx context.Context, r *Report) error {
+func checkTree(ctx context.Context, q querier, r *Report) error {
 	var stored int64
-	if err := s.read().QueryRow(ctx, `SELECT count(*) FROM tree_hash`).Scan(&stored); err != nil {
-		return fmt.Errorf("verify the audit log: %w", err)
+	if err := q.QueryRow(ctx, `SELECT count(*) FROM tree_hash`).Scan(&stored); err != nil {
+		return err
 	}
 	if want := tlog.StoredHashCount(r.Size); stored != want && r.OK {
 		r.OK, r.Why = false, fmt.Sprintf("%d entries need %d tree hashes, the store has %d: entries were cut off or hashes changed", r.Size, want, stored)
 	}
 	return nil
-}
-
-// auditRows calls do for every entry, in the tree's order and then those that
-// aren't in it.
-func (s *Store) auditRows(ctx context.Context, do func(AuditRow) error) error {
-	rows, err := s.read().Query(ctx, `SELECT coalesce(sequence, -1), id, entry, hash FROM audit ORDER BY CASE WHEN sequence IS NULL THEN 1 ELSE 0 END, sequence, id`)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	leaves, err := s.leafReader(ctx)
-	if err != nil {
-		return err
-	}
-	defer leaves.close()
-	for rows.Next() {
-		var r AuditRow
-		if err := rows.Scan(&r.Sequence, &r.ID, &r.Text, &r.Hash); err != nil {
-			return err
-		}
-		if r.Sequence >= 0 {
-			if r.Leaf, err = leaves.at(r.Sequence); err != nil {
-				return err
-			}
-		}
-		if err := do(r); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }
 
 // frontier is the right edge of a Merkle tree (RFC 6962, section 2.1): the roots
@@ -241,21 +215,23 @@ type exportLine struct {
 	Entry *AuditRow `json:"audit,omitempty"`
 }
 
-// ExportAudit writes the log as JSON lines: the signed heads, then the entries
-// with their hashes. VerifyExport checks such a file without a store.
+// ExportAudit writes the log of one moment as JSON lines: the signed heads, then
+// the entries with their hashes. VerifyExport checks such a file without a store.
 func (s *Store) ExportAudit(ctx context.Context, w io.Writer) error {
-	heads, err := s.SignedHeads(ctx)
-	if err != nil {
-		return err
-	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	for _, h := range heads {
-		if err := enc.Encode(exportLine{Head: h.Marshal()}); err != nil {
-			return fmt.Errorf("export the audit log: %w", err)
+	err := s.snapshot(ctx, func(q querier) error {
+		heads, err := signedHeads(ctx, q)
+		if err != nil {
+			return err
 		}
-	}
-	err = s.auditRows(ctx, func(r AuditRow) error { return enc.Encode(exportLine{Entry: &r}) })
+		for _, h := range heads {
+			if err := enc.Encode(exportLine{Head: h.Marshal()}); err != nil {
+				return err
+			}
+		}
+		return auditRows(ctx, q, func(r AuditRow) error { return enc.Encode(exportLine{Entry: &r}) })
+	})
 	if err != nil {
 		return fmt.Errorf("export the audit log: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -29,6 +30,8 @@ type tx struct {
 	now  int64                  // the lease clock, read at most once
 	keys map[string]cipher.AEAD // data keys seen in this transaction
 	due  bool                   // something became due: wake after the commit
+	// lanes are those on which it did.
+	lanes map[gateway.Lane]struct{}
 }
 
 func (t *tx) exec(query string, args ...any) (int64, error) { return t.Exec(t.ctx, query, args...) }
@@ -111,6 +114,7 @@ func (s *Store) writeOnce(ctx context.Context, do func(*tx) error) error {
 		return err
 	}
 	if t.due {
+		s.due.add(t.lanes)
 		signal(s.wake)
 		signal(s.hint)
 	}
@@ -185,7 +189,7 @@ func (s *Store) gather(first *job) []*job {
 // commitBatch runs a batch in one transaction and answers after its commit. If
 // the commit as a whole fails, nobody is told that anything was recorded.
 func (s *Store) commitBatch(p *prepared, batch []*job) {
-	due, err := s.runBatch(p, batch)
+	lanes, due, err := s.runBatch(p, batch)
 	if err != nil {
 		_, _ = p.Exec(context.Background(), "ROLLBACK")
 		for _, j := range batch {
@@ -193,6 +197,7 @@ func (s *Store) commitBatch(p *prepared, batch []*job) {
 		}
 	}
 	if due && err == nil {
+		s.due.add(lanes)
 		signal(s.wake)
 	}
 	for _, j := range batch {
@@ -200,10 +205,11 @@ func (s *Store) commitBatch(p *prepared, batch []*job) {
 	}
 }
 
-func (s *Store) runBatch(p *prepared, batch []*job) (due bool, err error) {
+func (s *Store) runBatch(p *prepared, batch []*job) (lanes map[gateway.Lane]struct{}, due bool, err error) {
 	ctx := context.Background()
+	lanes = make(map[gateway.Lane]struct{})
 	if _, err := p.Exec(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return false, err
+		return nil, false, err
 	}
 	keys := make(map[string]cipher.AEAD)
 	for _, j := range batch {
@@ -212,22 +218,25 @@ func (s *Store) runBatch(p *prepared, batch []*job) (due bool, err error) {
 		}
 		t := &tx{querier: p, s: s, ctx: ctx, keys: keys}
 		if _, err := p.Exec(ctx, "SAVEPOINT one"); err != nil {
-			return false, err
+			return nil, false, err
 		}
 		if j.err = runGuarded(t, j.do); j.err != nil {
 			// keys created in the savepoint go with it
 			clear(keys)
 			if _, err := p.Exec(ctx, "ROLLBACK TO one"); err != nil {
-				return false, err
+				return nil, false, err
 			}
 		}
 		if _, err := p.Exec(ctx, "RELEASE one"); err != nil {
-			return false, err
+			return nil, false, err
 		}
-		due = due || t.due && j.err == nil
+		if j.err == nil && t.due {
+			due = true
+			maps.Copy(lanes, t.lanes)
+		}
 	}
 	_, err = p.Exec(ctx, "COMMIT")
-	return due, err
+	return lanes, due, err
 }
 
 // runGuarded turns a panic of a decision into an error, so that it rolls back

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"sync"
 	"testing"
 
 	"liaison/gateway/store"
@@ -127,4 +128,36 @@ func auditExport(t *testing.T, r Record) {
 	if report, err := store.VerifyExport(bytes.NewReader(changed), verifySign); err != nil || report.OK || report.FirstBad != 5 {
 		t.Errorf("VerifyExport(changed) = %+v, %v; want entry 5 named", report, err)
 	}
+}
+
+// verifyingMeanwhile: a log that grows while it is verified holds.
+func verifyingMeanwhile(t *testing.T, r Record) {
+	s := open(t, r)
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if err := s.Audit(ctx(t), entry(name("entry %d", i), "")); err != nil {
+				t.Errorf("Audit: %v", err)
+				return
+			}
+			if _, err := s.Integrate(ctx(t)); err != nil {
+				t.Errorf("Integrate: %v", err)
+				return
+			}
+		}
+	})
+	for range 60 {
+		if report, err := s.VerifyAudit(ctx(t), nil, nil); err != nil || !report.OK {
+			t.Errorf("VerifyAudit meanwhile = %+v, %v; want a log that holds", report, err)
+			break
+		}
+	}
+	close(done)
+	wg.Wait()
 }

@@ -65,6 +65,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Record) {
 		{"ChangesOfCertificatesAreOneAfterTheOther", keyChanges},
 		{"OperationsChangeVersionAndClose", operations},
 		{"ErasingDestroysContentAlone", erasing},
+		{"AuditLogHoldsWhileItGrows", verifyingMeanwhile},
 		{"DueRowsAreClaimedLikeDeliveries", dueRows},
 		{"ConfirmationRousesTheWatchOfAnUrgentForm", rousing},
 		{"ALeaseHasOneHolder", leases},

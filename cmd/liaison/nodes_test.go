@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"testing"
+
+	"liaison/gateway/store/storetest"
+)
+
+// secondNode makes a set-up beside the room's whose gateway shares its record;
+// it returns the port of its WebSocket channel.
+func (r *room) secondNode() int {
+	r.t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	l.Close()
+	if err := os.CopyFS(r.path("gw2"), os.DirFS(r.path("gw"))); err != nil {
+		r.t.Fatal(err)
+	}
+	r.write("gw2/gateway.yaml", strings.Replace(r.read("gw2/gateway.yaml"), fmt.Sprintf("127.0.0.1:%d", r.port), fmt.Sprintf("127.0.0.1:%d", port), 1))
+	return port
+}
+
+// dials lets a participant's agent dial another node.
+func (r *room) dials(participant string, port int) {
+	r.t.Helper()
+	yaml := r.read(participant + "/agent.yaml")
+	_, rest, _ := strings.Cut(yaml, "\n")
+	r.write(participant+"/agent.yaml", fmt.Sprintf("url: ws://127.0.0.1:%d/v1/channel\n", port)+rest)
+}
+
+func TestTwoNodesOnOnePostgreSQLShareTheWorkAndOneGoesOnAlone(t *testing.T) {
+	r := newRoomOn(t, storetest.Postgres(t), "LV", "PL")
+	port := r.secondNode()
+	first := r.start("serve", "-c", r.path("gw/gateway.yaml"))
+	r.start("serve", "-c", r.path("gw2/gateway.yaml"))
+	r.dials("PL", port)
+	agent := r.start("agent", "-c", r.path("LV/agent.yaml"))
+	r.start("agent", "-c", r.path("PL/agent.yaml"))
+	const forms = 40
+	for i := range forms {
+		r.drop("LV", fmt.Sprintf("form%02d.txt", i), fmt.Sprintf(seizure, i, i+1))
+	}
+	r.until("forms cross from one node to the other", func() bool { return len(r.files("PL/in/LV-*/form.json")) > 10 })
+	kill(first)
+	kill(agent)
+	r.dials("LV", port) // as a load balancer or DNS would
+	r.start("agent", "-c", r.path("LV/agent.yaml"))
+	r.until("all forms have arrived", func() bool { return len(r.files("PL/in/LV-*/form.json")) == forms })
+	r.until("all forms are answered", func() bool { return len(r.files("LV/out/sent/*.answer.json")) == forms })
+	r.until("all deliveries are confirmed", func() bool {
+		return strings.Count(r.ok("forms", "list", "-c", r.path("gw2/gateway.yaml")), "received by system") == forms
+	})
+	for i := range forms {
+		text := r.read(fmt.Sprintf("PL/in/LV-JCO-2026-9%05d/form.txt", i))
+		if want := fmt.Sprintf("C4: [%d]", i+1); !strings.Contains(text, want) {
+			t.Errorf("form %d doesn't hold %s", i, want)
+		}
+	}
+	r.until("the audit log is whole", func() bool {
+		return strings.Contains(r.ok("audit", "verify", "-c", r.path("gw2/gateway.yaml")), " 0 not yet in it")
+	})
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"strings"
+
+	"liaison/gateway/store"
+)
+
+// storeCmd is about the record itself.
+type storeCmd struct {
+	Copy storeCopyCmd `cmd:"" help:"Copy everything into an empty store: a backup, or a move between SQLite and PostgreSQL."`
+}
+
+type storeCopyCmd struct {
+	configFlag
+	jsonFlag
+	From string `help:"The source; the configured store where none is named."`
+	To   string `arg:"" help:"The empty destination: sqlite:FILE or postgres://USER@HOST/DATABASE."`
+}
+
+func (storeCopyCmd) Help() string {
+	return "The source may be serving: the copy is of one moment. Content stays encrypted under the same storage key, which the copy needs to be read; keep it apart.\n" +
+		"A backup:  liaison store copy sqlite:backup/liaison.db\n" +
+		"A move:    stop the gateway, liaison store copy postgres://liaison@db/liaison, then name that under store: in gateway.yaml.\n" +
+		"A restore: liaison store copy --from sqlite:backup/liaison.db sqlite:data/liaison.db"
+}
+
+func (c storeCopyCmd) Run(a *app) error {
+	s, err := c.load()
+	if err != nil {
+		return err
+	}
+	source := s.dsn
+	if c.From != "" {
+		source = c.From
+	}
+	from, err := store.OpenReader(a.ctx, source, s.opt)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := store.OpenBeside(a.ctx, c.To, s.opt)
+	if err != nil {
+		return err
+	}
+	defer to.Close()
+	total := int64(0)
+	err = store.Copy(a.ctx, from, to, func(table string, rows int64) {
+		total += rows
+		c.fact(a, map[string]any{"table": table, "rows": rows}, "%9d  %s", rows, strings.ReplaceAll(table, "_", " "))
+	})
+	if err != nil {
+		return err
+	}
+	c.say(a, "%9d rows in all. Next: liaison audit verify on a configuration that names the copy", total)
+	return nil
+}
