@@ -103,13 +103,17 @@ func testCodes(text string) []string {
 
 // probe finds the question that the message is about: by the delivery that it
 // replies to or reports on, by the form that it answers, by a test code in it,
-// in that order. It says nothing of who sent it.
+// in that order. A message about another delivery of ours is about no question,
+// whatever it quotes. It says nothing of who sent it.
 func (h *handling) probe() (*Probe, error) {
 	tests := h.g.opt.Tests
 	if r := h.m.Reading; r != nil {
 		for _, id := range h.namedDeliveries() {
 			if p, err := tests.ProbeOf(h.ctx, "", DeliveryID(id), ""); p != nil || err != nil {
 				return p, err
+			}
+			if _, err := h.g.opt.Reads.Delivery(h.ctx, DeliveryID(id)); !errors.Is(err, ErrNotFound) {
+				return nil, err
 			}
 		}
 	}
@@ -120,12 +124,13 @@ func (h *handling) probe() (*Probe, error) {
 	codes := h.codes()
 	for _, op := range ops {
 		for _, reference := range h.namedForms(op) {
-			if p, err := h.probeOfForm(op, reference); p != nil || err != nil {
+			if p, known, err := h.probeOfForm(op, reference); known || err != nil {
 				return p, err
 			}
 		}
 		for _, code := range codes {
-			if p, err := tests.ProbeOf(h.ctx, op, "", code); p != nil || err != nil {
+			p, err := tests.ProbeOf(h.ctx, op, "", code)
+			if err != nil || p != nil && (h.sender == nil || h.sender.Code == p.Participant) {
 				return p, err
 			}
 		}
@@ -176,19 +181,22 @@ func (h *handling) namedForms(op operation.Code) []string {
 	return out
 }
 
-func (h *handling) probeOfForm(op operation.Code, reference string) (*Probe, error) {
-	f, err := h.g.opt.Reads.FormByReference(h.ctx, op, h.g.opt.Code, reference)
+// probeOfForm is the question that a form is; known where there is such a form at
+// all.
+func (h *handling) probeOfForm(op operation.Code, reference string) (p *Probe, known bool, err error) {
+	f, err := h.g.opt.Reads.FormByReference(h.ctx, op, "", reference)
 	if errors.Is(err, ErrNotFound) {
-		return nil, nil
+		return nil, false, nil
 	}
-	if err != nil || f.Type != "TST" {
-		return nil, err
+	if err != nil || f.Type != "TST" || f.Sender != h.g.opt.Code {
+		return nil, true, err
 	}
 	ds, err := h.g.opt.Reads.DeliveriesOf(h.ctx, f.ID)
 	if err != nil || len(ds) == 0 {
-		return nil, err
+		return nil, true, err
 	}
-	return h.g.opt.Tests.ProbeOf(h.ctx, "", ds[0].ID, "")
+	p, err = h.g.opt.Tests.ProbeOf(h.ctx, "", ds[0].ID, "")
+	return p, true, err
 }
 
 // operationsHere are the operations whose test the message may be about.

@@ -17,6 +17,7 @@ import (
 	"liaison/configs"
 	"liaison/crypto/keyring"
 	"liaison/gateway"
+	"liaison/gateway/commtest"
 	"liaison/gateway/operation"
 	"liaison/gateway/store"
 )
@@ -67,6 +68,7 @@ type node struct {
 	gateway *gateway.Gateway
 	socket  *websocket.Server
 	mail    *mail.Adapter
+	tests   *commtest.Runner
 	metrics *metrics            // nil where nobody asks for them
 	watch   func(gateway.Event) // hears of everything that happens
 }
@@ -101,6 +103,7 @@ func newMail(s *setup, positions mail.Positions) (*mail.Adapter, error) {
 		if parsed.TLS, err = trusting(s.config.Path(server.config.CAFile)); err != nil {
 			return nil, err
 		}
+		parsed.TLS = noting(parsed.TLS, s.tlsSeen)
 		*server.into = parsed
 	}
 	adapter, err := mail.New(opt)
@@ -115,7 +118,7 @@ func newNode(s *setup, st *store.Store, rec record) (*node, error) {
 	n := &node{s: s, store: st, ring: ring(st), watch: func(gateway.Event) {}}
 	code := operation.ParticipantCode(s.config.Gateway.Code)
 	var err error
-	opt := gateway.Options{Code: code, Address: s.config.Gateway.Address, Keys: s.keys, Store: rec, Clock: st, Reads: st, Ring: n.ring,
+	opt := gateway.Options{Code: code, Address: s.config.Gateway.Address, Keys: s.keys, Store: rec, Clock: st, Reads: st, Ring: n.ring, Tests: st, Now: s.opt.Clock,
 		AuthServ: s.config.Mail.AuthservID, Log: s.opt.Log, Phone: s.config.Gateway.Phone, Watch: func(e gateway.Event) { n.watch(e) },
 		Limits: gateway.Limits{Message: s.config.Limits.Message}}
 	if n.mail, err = newMail(s, st); err != nil {
@@ -134,6 +137,7 @@ func newNode(s *setup, st *store.Store, rec record) (*node, error) {
 			}, Log: s.opt.Log})
 		opt.Socket = n.socket
 	}
+	n.tests = newTests(s, st)
 	n.gateway, err = gateway.New(opt)
 	return n, err
 }
@@ -143,6 +147,7 @@ func (n *node) run(a *app) error {
 	group, ctx := errgroup.WithContext(a.ctx)
 	group.Go(func() error { return n.store.Run(ctx) })
 	group.Go(func() error { return n.gateway.Run(ctx, n.store.Wake()) })
+	group.Go(func() error { return n.tests.Run(ctx) })
 	if n.socket != nil {
 		if err := n.serveSocket(ctx, group, a); err != nil {
 			return err

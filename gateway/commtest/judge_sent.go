@@ -50,7 +50,10 @@ func (q *question) reached(f gateway.ReachFact, at time.Time) (bad bool) {
 	}
 	found := Finding{Code: reachCodes[f.What], Rung: Reach, Way: There, At: at, Seen: "seen-try",
 		Args: map[string]string{"at": q.stamp(at), "detail": f.Detail, "address": q.cell.Address}}
-	if f.OK || f.What == "dns" || len(q.answers) > 0 { // a certificate that is renewed in time; a resolver that doesn't know; proof to the contrary
+	switch {
+	case f.What == "dns" && len(q.answers) > 0: // our own server knows better than the resolver
+		return false
+	case f.OK, f.What == "dns", len(q.answers) > 0: // a certificate that can be renewed in time; a doubt; proof to the contrary
 		q.tell(found)
 		return false
 	}
