@@ -72,6 +72,7 @@ type handling struct {
 	op        *operation.Operation
 	sender    *operation.Participant
 	assurance Assurance
+	problems  []form.Problem // of the form, once it was checked
 }
 
 // route sends each kind of message its way.

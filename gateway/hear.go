@@ -295,7 +295,11 @@ func (h *handling) contents(e *Hearing) {
 			e.Codes = append(e.Codes, code)
 		}
 	}
-	for _, p := range m.Problems {
+	problems := h.problems
+	if problems == nil {
+		problems = m.Problems
+	}
+	for _, p := range problems {
 		if p.Severity == form.Error {
 			e.Broken = append(e.Broken, p.Code)
 		}

@@ -37,6 +37,7 @@ func (h *handling) form() (func(Ledger) (*Decision, error), error) {
 		return nil, err
 	}
 	problems := slices.Concat(h.m.Problems, h.checks(record.Content.Boxes, origin))
+	h.problems = problems
 	record.Content.Problems = problems
 	switch judge(record.Content.Boxes, problems) {
 	case Rejected:

@@ -124,6 +124,9 @@ func (s *Server) check(ctx context.Context, c claim, proof []byte, log *slog.Log
 	lines, signer, ok := c.proven(proof, s.opt.Hosts, confirmed, s.opt.Clock())
 	if !ok {
 		log.Warn("channel connection without a valid proof", "operation", c.operation, "participant", c.participant, "confirmed_keys", len(confirmed))
+		if s.opt.Unproven != nil {
+			s.opt.Unproven(ctx, c.operation, c.participant)
+		}
 		return nil, "", unproven
 	}
 	return lines, signer, nil

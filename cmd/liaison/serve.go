@@ -85,7 +85,7 @@ func newMail(s *setup, positions mail.Positions) (*mail.Adapter, error) {
 	if c.IMAP.URL == "" && c.SMTP.URL == "" && c.LMTP.Listen == "" {
 		return nil, nil
 	}
-	opt := mail.Options{Address: s.config.Gateway.Address, LMTP: c.LMTP.Listen, Positions: positions, MaxSize: s.config.Limits.Message, Log: s.opt.Log}
+	opt := mail.Options{Address: s.config.Gateway.Address, LMTP: c.LMTP.Listen, Positions: positions, MaxSize: s.config.Limits.Message, Clock: s.opt.Clock, Log: s.opt.Log}
 	for _, server := range []struct {
 		config configs.Server
 		into   **mail.Server
@@ -134,6 +134,8 @@ func newNode(s *setup, st *store.Store, rec record) (*node, error) {
 			},
 			Answer: func(ctx context.Context, r *gateway.Receipt, ses gateway.Session) ([]byte, error) {
 				return n.gateway.SealAnswer(ctx, r, ses)
+			}, Unproven: func(ctx context.Context, op operation.Code, p operation.ParticipantCode) {
+				n.tests.Unproven(ctx, op, p)
 			}, Log: s.opt.Log})
 		opt.Socket = n.socket
 	}

@@ -120,6 +120,14 @@ func newStorageKey(file string) error {
 	return writeNew(file, key, 0o600)
 }
 
+// now is the time: the store's own clock where one was set, as in the laboratory.
+func (s *setup) now() time.Time {
+	if s.opt.Clock != nil {
+		return s.opt.Clock()
+	}
+	return time.Now()
+}
+
 // noting is a TLS configuration that tells of the certificates that it meets; c
 // itself where nobody listens.
 func noting(c *tls.Config, seen func(host string, until time.Time)) *tls.Config {

@@ -84,7 +84,7 @@ func (c configFlag) withRun(a *app, id string, f func(*testBench, gateway.TestRu
 // standing reads everything that verdicts are made of: the runs up to one, or all
 // where it is nil.
 func (b *testBench) standing(upTo *gateway.TestRun) (commtest.Standing, error) {
-	out := commtest.Standing{Operation: b.op, Self: b.runner.Self, Now: b.s.opt.Clock(), Keys: map[operation.ParticipantCode][]gateway.KeyRecord{}}
+	out := commtest.Standing{Operation: b.op, Self: b.runner.Self, Now: b.s.now(), Keys: map[operation.ParticipantCode][]gateway.KeyRecord{}}
 	keys, err := b.st.Keys(b.ctx, b.op.Code, "", "")
 	if err != nil {
 		return out, err
@@ -179,7 +179,7 @@ func (c testRunCmd) Run(a *app) error {
 
 // order is what the run is asked to do.
 func (c testRunCmd) order(b *testBench) (commtest.Order, commtest.Selection, error) {
-	now := b.s.opt.Clock()
+	now := b.s.now()
 	order := commtest.Order{Cause: "by hand", By: person(), Mode: "TEST", Priority: gateway.Priority(c.Priority), Deadline: usualTerm(b.op, now)}
 	if c.Exercise {
 		order.Mode, order.Cause = "EXER", "exercise"

@@ -34,7 +34,7 @@ func (c testCalledCmd) Run(a *app) error {
 		if err != nil {
 			return wrongf("%s was not asked in %s", c.Participant, r.ID)
 		}
-		h := gateway.Hearing{Run: r.ID, Operation: r.Operation, Participant: who, At: b.s.opt.Clock(), Kind: gateway.HeardCall,
+		h := gateway.Hearing{Run: r.ID, Operation: r.Operation, Participant: who, At: b.s.now(), Kind: gateway.HeardCall,
 			Caller: person(), SpokeTo: c.SpokeTo, Number: c.Number, WrongBy: c.WrongPerson}
 		if code := gateway.TestCode(c.Code); code != "" {
 			if !slices.ContainsFunc(party.Probes, func(p gateway.Probe) bool { return p.Code == code }) {
@@ -125,7 +125,7 @@ func (c testWaiveCmd) Run(a *app) error {
 		case c.Key == "":
 			return wrongf("a waiver needs the organiser's signature: name its key with --key, or write the statement with --statement and sign it elsewhere")
 		}
-		signature, err := signWith(c.Key, w.Statement(), b.s.opt.Clock())
+		signature, err := signWith(c.Key, w.Statement(), b.s.now())
 		if err != nil {
 			return err
 		}
@@ -157,7 +157,7 @@ func (c testWaiveCmd) waiver(b *testBench) (commtest.Waived, error) {
 	if stand.Verdict.Ready() {
 		return commtest.Waived{}, no{fmt.Sprintf("%s is %s: there is nothing to waive", p.Code, stand.Verdict)}
 	}
-	return commtest.NewWaiver(stand, b.op, c.Reason, until, b.s.opt.Clock()), nil
+	return commtest.NewWaiver(stand, b.op, c.Reason, until, b.s.now()), nil
 }
 
 func (c testWaiveCmd) signedElsewhere(b *testBench) error {
@@ -193,7 +193,7 @@ func (c testWaiveCmd) record(b *testBench, statement, signature []byte) error {
 	entry.Justification = w.Reason + "; signed by " + signer
 	err = b.st.Record(b.ctx, func(gateway.Ledger) (*gateway.Decision, error) {
 		return &gateway.Decision{Operation: b.op.Code, Audit: []gateway.AuditEntry{entry}, Tests: gateway.TestRecord{
-			Waivers: []gateway.Waiver{{Operation: b.op.Code, Participant: w.Participant, At: b.s.opt.Clock(), Statement: statement, Signature: signature}}}}, nil
+			Waivers: []gateway.Waiver{{Operation: b.op.Code, Participant: w.Participant, At: b.s.now(), Statement: statement, Signature: signature}}}}, nil
 	})
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ import (
 
 // newTests wires the communications tests on a store.
 func newTests(s *setup, st *store.Store) *commtest.Runner {
-	return &commtest.Runner{Self: self(s), Clock: st, Record: st, Survey: &surveyor{s: s, domains: map[string]domainFact{}}, Now: s.opt.Clock, Log: s.opt.Log}
+	return &commtest.Runner{Self: self(s), Clock: st, Record: st, Survey: &surveyor{s: s, domains: map[string]domainFact{}}, Now: s.now, Log: s.opt.Log}
 }
 
 // self is the unit that tests.

@@ -25,7 +25,7 @@ func (b *testBench) organiserSigned(text, signature []byte) (string, error) {
 	if len(certs) == 0 {
 		return "", fmt.Errorf("the organiser %s of %s has no confirmed certificate, so nothing can be signed by it", b.op.Organiser, b.op.Code)
 	}
-	return signedBy(text, signature, certs, b.s.opt.Clock(), "the organiser "+string(b.op.Organiser))
+	return signedBy(text, signature, certs, b.s.now(), "the organiser "+string(b.op.Organiser))
 }
 
 // signedBy verifies a detached signature and returns the signer's fingerprint.

@@ -11,7 +11,3 @@ func (testVerifyCmd) Run(a *app) error { return nil }
 type testTakeCmd struct{}
 
 func (testTakeCmd) Run(a *app) error { return nil }
-
-type testRehearseCmd struct{}
-
-func (testRehearseCmd) Run(a *app) error { return nil }

@@ -149,7 +149,7 @@ func (v *view) show(run gateway.TestRun, stands []commtest.Stand) {
 		v.last[s.Participant] = text
 		shown := shownStandOf(s, "en")
 		shown.Run = run.ID
-		v.j.fact(v.b.app, shown, "%s  %s", v.b.s.opt.Clock().Format("15:04:05"), text)
+		v.j.fact(v.b.app, shown, "%s  %s", v.b.s.now().Format("15:04:05"), text)
 	}
 }
 
@@ -159,7 +159,7 @@ func (v *view) draw(run gateway.TestRun, stands []commtest.Stand) {
 	if v.drawn > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA\x1b[J", v.drawn)
 	}
-	fmt.Fprintf(&b, "%s  %s  %s  %d not through yet\n", run.ID, v.b.op.Title, v.b.s.opt.Clock().Format("15:04:05"), run.Open)
+	fmt.Fprintf(&b, "%s  %s  %s  %d not through yet\n", run.ID, v.b.op.Title, v.b.s.now().Format("15:04:05"), run.Open)
 	for _, s := range stands {
 		b.WriteString(line(s) + "\n")
 	}

@@ -19,6 +19,8 @@ type Record interface {
 	Record(ctx context.Context, decide func(gateway.Ledger) (*gateway.Decision, error)) error
 	// TestParty returns a participant's part of a run with its evidence.
 	TestParty(ctx context.Context, run gateway.RunID, p operation.ParticipantCode) (*gateway.TestParty, error)
+	// TestRuns returns an operation's runs, newest first.
+	TestRuns(ctx context.Context, op operation.Code) ([]gateway.TestRun, error)
 	// Keys returns an operation's certificates; an empty p means all participants.
 	Keys(ctx context.Context, op operation.Code, p operation.ParticipantCode, fp openpgp.Fingerprint) ([]gateway.KeyRecord, error)
 	// Operations returns the operations in force, with a version that changes
@@ -42,6 +44,9 @@ type Runner struct {
 	Log    *slog.Logger
 
 	version int64 // of the operations whose tests are scheduled; Run's own
+
+	mu       sync.Mutex // guards unproven
+	unproven map[string]time.Time
 }
 
 // Paces of the runner.

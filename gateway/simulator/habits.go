@@ -23,13 +23,11 @@ type Habits struct {
 	Silent    bool     // nobody answers
 	Short     bool     // the short answer alone
 	Machine   bool     // a system answers, no person
-	Echoes    bool     // a system sends back what it got, as well
 	After     time.Duration
 	Copies    int                       // of the same answer
 	Fill      func(f *form.Form, i int) // changes the i-th person's form
 	Code2     func(code string) string  // changes the test code
 	Rewrite   func(text string) string  // changes the text of the answer
-	Change    func(o *Officer, out []Sent, at time.Time) []Sent
 
 	// How the answer is written.
 	Signing  string        // "" as it should be, or unsigned · part · tampered · sealed-elsewhere
@@ -38,6 +36,7 @@ type Habits struct {
 	Skew     time.Duration // of the clock there
 
 	// The system on the WebSocket.
+	OverMail   bool   // its answers come by mail instead
 	Connection string // "" as it should be, or none · half-open · old-nonce · other-key
 }
 
@@ -65,12 +64,4 @@ func (h Habits) Text(s string) string {
 		return h.Rewrite(s)
 	}
 	return s
-}
-
-// Changes is what becomes of the answers.
-func (h Habits) Changes(o *Officer, out []Sent, at time.Time) []Sent {
-	if h.Change != nil {
-		return h.Change(o, out, at)
-	}
-	return out
 }

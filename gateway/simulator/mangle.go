@@ -74,8 +74,11 @@ func between(s, from, to string) string {
 // scanner that "repairs" what it doesn't know.
 func Garble(raw []byte) []byte {
 	i := bytes.Index(raw, []byte("-----BEGIN PGP MESSAGE-----"))
-	if i < 0 {
-		return raw
+	if i < 0 { // an attachment's armor is in base64
+		if i = bytes.LastIndex(raw, []byte("message.asc")); i < 0 {
+			return raw
+		}
+		i += bytes.Index(raw[i:], []byte("\r\n\r\n")) + 4
 	}
 	return append(bytes.Clone(raw[:i]), []byte("[removed by the mail filter]\r\n")...)
 }

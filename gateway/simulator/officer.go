@@ -31,9 +31,11 @@ type Officer struct {
 	Deputy   string               // address of the deputy, who answers when asked
 	Stranger *openpgp.Certificate // to whom answers are sealed by mistake, where the habit says so
 
+	Replay bool // from now on the first answer comes again instead of a new one
+
 	calls int    // mails made so far
 	kept  []byte // the last test call, for the deputy
-	old   [][]byte
+	old   []Sent // the first answer
 }
 
 func (o *Officer) signer() *openpgp.SecretKey {
@@ -90,16 +92,37 @@ func (o *Officer) answer(raw []byte, at time.Time, people []string) []Sent {
 	if o.Silent {
 		return nil
 	}
+	if o.Machine {
+		people = []string{""}
+	}
 	var out []Sent
 	for _, text := range o.texts(call, m, people) {
 		out = append(out, Sent{From: o.Address, Raw: o.write(text, raw, at), After: o.After, Over: "mail"})
 	}
-	if o.Copies > 0 && len(out) > 0 {
-		for range o.Copies {
-			out = append(out, Sent{From: o.Address, Raw: o.write(o.texts(call, m, people)[0], raw, at), After: o.After, Over: "mail"})
-		}
+	for range min(o.Copies, len(out)) {
+		again := out[0]
+		again.Raw = o.write(o.texts(call, m, people)[0], raw, at)
+		out = append(out, again)
 	}
-	return o.Changes(o, out, at)
+	return o.replayed(out, at)
+}
+
+// replayed is the first answer over again, under another Message-ID, where that is
+// what the officer's mail server does.
+func (o *Officer) replayed(out []Sent, at time.Time) []Sent {
+	if o.old == nil {
+		o.old = out
+	}
+	if !o.Replay {
+		return out
+	}
+	var again []Sent
+	for _, s := range o.old {
+		o.calls++
+		s.Raw = []byte(strings.Replace(string(s.Raw), header(s.Raw, "Message-ID"), fmt.Sprintf("<%d.%d@%s>", at.UnixNano(), o.calls, domainOf(o.Address)), 1))
+		again = append(again, s)
+	}
+	return again
 }
 
 // ReceiveSealed takes a form from the WebSocket channel, and returns what the
@@ -112,20 +135,21 @@ func (o *Officer) ReceiveSealed(message []byte, at time.Time) []Sent {
 		return nil
 	}
 	var out []Sent
-	if o.Echoes {
-		out = append(out, Sent{Raw: message, Over: "websocket"})
-	}
 	people := o.People
 	if o.Machine {
 		people = []string{""}
 	}
 	for _, text := range o.texts(call, m, people) {
+		if o.OverMail {
+			out = append(out, Sent{From: o.Address, Raw: o.write(text, nil, at), After: o.After, Over: "mail"})
+			continue
+		}
 		sealed, err := seal(entity.Inner(text, nil, "Form"), o.signer(), o.Gateway, at)
 		if err == nil {
 			out = append(out, Sent{Raw: sealed, After: o.After, Over: "websocket"})
 		}
 	}
-	return o.Changes(o, out, at)
+	return out
 }
 
 // confirm replies to what is no test call: a form of somebody else's that wants a
@@ -140,7 +164,7 @@ func (o *Officer) confirm(raw []byte, m *gateway.Message, at time.Time) []Sent {
 // cannotOpen is what an officer does with a mail that the mail program doesn't
 // open: write so, in the clear, or nothing.
 func (o *Officer) cannotOpen(raw []byte, at time.Time) []Sent {
-	if !o.Complains || styleOf(raw) == "" {
+	if !o.Complains || styleOf(raw) == "" || header(raw, "Auto-Submitted") != "" {
 		return nil
 	}
 	subject := header(raw, "Subject")
