@@ -48,7 +48,7 @@ func (h *handling) heard(decide func(Ledger) (*Decision, error)) (func(Ledger) (
 }
 
 // hearings are the evidence that the inbound is: about the probe that it ties
-// to, and, where that one's run is over, about the question that is open now.
+// to, and, where a later run asked again, that its question wasn't answered.
 func (h *handling) hearings() ([]Hearing, error) {
 	probe, err := h.probe()
 	if err != nil || probe == nil {
@@ -63,11 +63,11 @@ func (h *handling) hearings() ([]Hearing, error) {
 		return nil, err
 	}
 	out := []Hearing{e}
-	open, err := h.g.opt.Tests.OpenProbe(h.ctx, probe.Operation, probe.Participant, probe.ChannelAt)
-	if err != nil || open == nil || open.Run == probe.Run || e.Kind != HeardAnswer {
+	newest, err := h.g.opt.Tests.NewestProbe(h.ctx, probe.Operation, probe.Participant, probe.ChannelAt)
+	if err != nil || newest == nil || newest.Run == probe.Run || e.Kind != HeardAnswer {
 		return out, err
 	}
-	e.Run, e.Probe, e.Stale = open.Run, open.Delivery, true
+	e.Run, e.Probe, e.Stale = newest.Run, newest.Delivery, true
 	return append(out, e), nil
 }
 
@@ -133,6 +133,28 @@ func (h *handling) probe() (*Probe, error) {
 			if err != nil || p != nil && (h.sender == nil || h.sender.Code == p.Participant) {
 				return p, err
 			}
+		}
+	}
+	return h.probeOfSender()
+}
+
+// probeOfSender is the newest question to whom the mail claims to be from, where
+// it holds a test's reply that says neither to which call nor by which code:
+// whoever can't open a call knows neither.
+func (h *handling) probeOfSender() (*Probe, error) {
+	if h.in.Medium != ByMail || h.m.Form == nil || h.m.Form.Type() != "TSR" || len(h.codes()) > 0 {
+		return nil, nil
+	}
+	op, who := h.reg.placeAddress(h.m.From, h.m.Form.Normal().Get("A3"))
+	if who == nil {
+		return nil, nil
+	}
+	for i, ch := range who.Channels {
+		if ch.Kind != operation.PGPMail && ch.Kind != operation.Mail {
+			continue
+		}
+		if p, err := h.g.opt.Tests.NewestProbe(h.ctx, op.Code, who.Code, i); p != nil || err != nil {
+			return p, err
 		}
 	}
 	return nil, nil

@@ -218,7 +218,7 @@ type Tests interface {
 	// ProbeOf returns the probe of a delivery, or where there is none the one with
 	// the code; nil where neither is known.
 	ProbeOf(ctx context.Context, op operation.Code, delivery DeliveryID, code string) (*Probe, error)
-	// OpenProbe returns the newest probe to a participant over a channel in a run
-	// that goes on, nil where there is none.
-	OpenProbe(ctx context.Context, op operation.Code, p operation.ParticipantCode, channelAt int) (*Probe, error)
+	// NewestProbe returns the newest probe to a participant over a channel, nil where
+	// there is none.
+	NewestProbe(ctx context.Context, op operation.Code, p operation.ParticipantCode, channelAt int) (*Probe, error)
 }

@@ -394,7 +394,7 @@ func (l *lab) examine() ([]simulator.Marks, error) {
 	if err := l.callBack(); err != nil {
 		return nil, err
 	}
-	for _, wait := range []time.Duration{3 * time.Minute, 30 * time.Minute, 90 * time.Minute, time.Hour, 40 * time.Minute, 20 * time.Minute, 90 * time.Minute} {
+	for _, wait := range []time.Duration{3 * time.Minute, 30 * time.Minute, 90 * time.Minute, time.Hour, 40 * time.Minute, 20 * time.Minute, 90 * time.Minute, 4 * time.Hour} {
 		if err := l.pass(wait); err != nil {
 			return nil, err
 		}

@@ -73,6 +73,9 @@ func Judge(c Case, now time.Time) Result {
 		switch e.Kind {
 		case gateway.HeardAnswer:
 			r.Answered = r.Answered || !e.Stale
+			if !e.Stale {
+				j.answered = append(j.answered, e.Probe)
+			}
 		case gateway.HeardCall:
 			r.Answered = true
 		case gateway.HeardAuto:
@@ -81,7 +84,6 @@ func Judge(c Case, now time.Time) Result {
 			}
 		}
 	}
-	j.answered = r.Answered
 	for _, cell := range c.Plan.Cells {
 		r.Cells = append(r.Cells, j.cell(cell))
 	}
@@ -94,7 +96,12 @@ type judge struct {
 	Case
 	now      time.Time
 	over     bool
-	answered bool // over any channel
+	answered []gateway.DeliveryID // probes over any channel
+}
+
+// elsewhere reports whether the participant answered over another channel.
+func (j *judge) elsewhere(at int) bool {
+	return slices.ContainsFunc(j.Evidence.Probes, func(p gateway.Probe) bool { return p.ChannelAt != at && slices.Contains(j.answered, p.Delivery) })
 }
 
 // away reports whether the participant had no full chance to answer by its
@@ -121,25 +128,41 @@ func (j *judge) cell(cell Cell) CellResult {
 	}
 	out.View = j.view(cell, cell.Style)
 	if out.Level() < Intact {
-		j.propose(&out)
+		j.compareStyles(&out)
 	}
 	return out
 }
 
-// propose names the first other style that passes where the configured one
-// doesn't: then it is the way that changes the mail.
-func (j *judge) propose(c *CellResult) {
+// reacted reports whether a person answered the calls over a channel in a style,
+// whatever with.
+func (j *judge) reacted(c Cell, style string) bool {
+	return slices.ContainsFunc(j.Evidence.Probes, func(p gateway.Probe) bool {
+		return p.ChannelAt == c.At && p.Kind == c.Kind && p.Style == style && slices.Contains(j.answered, p.Delivery)
+	})
+}
+
+// compareStyles looks at the other styles where the configured one doesn't pass:
+// if mail in another is opened there, it is the way that harms it; the first that
+// passes is proposed.
+func (j *judge) compareStyles(c *CellResult) {
+	v := &c.View
 	for _, o := range c.Others {
+		if o.at(Opened, There) != Passed && (!j.reacted(c.Cell, o.In) || j.reacted(c.Cell, c.Style)) {
+			continue
+		}
+		if low, failed := v.Fails(); v.at(Opened, There) != Passed && (!failed || low > Unharmed) {
+			v.mark(Opened, There, Failed, o.Last, "opened as %s", o.In)
+			v.Findings = slices.DeleteFunc(v.Findings, func(f Finding) bool { return f.Code == NoAnswer })
+			v.find(Finding{Code: Mangled, Cause: "style", Rung: Opened, Way: There, Stops: true, At: o.Last, Seen: "seen-nothing", Args: map[string]string{"channel": c.Name()}})
+		}
 		if o.Level() < Intact {
+			for _, f := range o.Findings {
+				f.Stops = false
+				v.find(f)
+			}
 			continue
 		}
 		c.Proposed = o.In
-		v := &c.View
-		if low, failed := v.Fails(); !failed || low > Unharmed {
-			v.mark(Opened, There, Failed, o.Last, "")
-			v.find(Finding{Code: Mangled, Cause: "style", Rung: Opened, Way: There, Stops: true, At: o.Answered, Seen: "seen-nothing", Args: map[string]string{"channel": c.Name()}})
-			v.Findings = slices.DeleteFunc(v.Findings, func(f Finding) bool { return f.Code == NoAnswer || f.Code == Spam })
-		}
 		v.find(Finding{Code: Style, Rung: Opened, Way: There, Seen: "seen-nothing", Args: map[string]string{"style": o.In, "channel": c.Name(),
 			"operation": string(j.Evidence.Operation), "participant": string(j.Evidence.Participant)}})
 		return
@@ -191,7 +214,9 @@ func (j *judge) view(cell Cell, style string) View {
 // gather sorts what was heard of the question.
 func (q *question) gather() {
 	for _, e := range q.Evidence.Heard {
-		mine := slices.ContainsFunc(q.probes, func(p gateway.Probe) bool { return p.Delivery == e.Probe })
+		mine := slices.ContainsFunc(q.Evidence.Probes, func(p gateway.Probe) bool {
+			return p.Delivery == e.Probe && p.ChannelAt == q.cell.At && p.Kind == q.cell.Kind && (p.Style == q.v.In || e.Stale) // what answers no call of now has no style
+		})
 		switch {
 		case e.Kind == gateway.HeardCall:
 			q.calls = append(q.calls, e)

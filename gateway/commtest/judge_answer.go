@@ -49,15 +49,14 @@ func (q *question) opened() {
 	for _, e := range q.autos {
 		if q.echoes(e) {
 			q.v.mark(Opened, There, Passed, e.At, "the test code came back in an automatic reply")
-			return
 		}
 	}
 	for _, e := range q.answers {
-		if f, ok := q.unopened(e); ok {
+		if f, ok := q.unopened(e); ok && (f.Code == NoDecrypt || q.v.at(Opened, There) != Passed) { // a person knows better than a machine
 			q.fail(f, "%s", f.Code)
 		}
 	}
-	if len(q.answers) == 0 {
+	if len(q.answers) == 0 && q.v.at(Opened, There) != Passed {
 		q.unanswered()
 	}
 }
@@ -75,14 +74,16 @@ func (q *question) unopened(e gateway.Hearing) (Finding, bool) {
 		f.Code = Echo
 	case q.stale(e):
 		f.Code = Replay
-	case boxes != nil && (boxes.Get("T5") == "N" || Code(boxes.Get("T10")) == NoDecrypt || Code(boxes.Get("T10")) == WrongKey):
-		if f.Code = NoDecrypt; e.Verdict == "unknown-key" {
-			f.Code = WrongKey
-		}
-	case e.Verdict == "unknown-key": // who signs with another key than ours for them opens with another too
-		f.Code = WrongKey
+	case boxes != nil && cantOpen(boxes):
+		f.Code = NoDecrypt
 	}
 	return f, true
+}
+
+// cantOpen reports whether a form says that the call could not be opened.
+func cantOpen(f *form.Form) bool {
+	t10 := Code(f.Get("T10"))
+	return f.Get("T5") == "N" || t10 == NoDecrypt || t10 == WrongKey
 }
 
 // unanswered is what silence means, once the time is over.
@@ -92,7 +93,7 @@ func (q *question) unanswered() {
 	}
 	f := Finding{Code: NoAnswer, Rung: Opened, Way: There, At: q.Plan.until(), Seen: "seen-nothing", Args: map[string]string{"channel": q.cell.Name(), "phone": q.Plan.Phone}}
 	q.fail(f, "no answer by %s", q.stamp(q.Plan.until()))
-	if q.answered && q.cell.Kind != operation.WebSocket { // they are there: then the mail isn't before their eyes
+	if q.judge.elsewhere(q.cell.At) && q.cell.Kind != operation.WebSocket { // they are there: then the mail isn't before their eyes
 		f.Code = Spam
 		q.tell(f)
 	}
@@ -124,10 +125,11 @@ func (q *question) proven() {
 		}
 	}
 	for _, f := range troubles {
-		if q.v.at(Proven, Back) == Passed {
-			q.tell(f)
-		} else {
+		switch {
+		case q.v.at(Proven, Back) != Passed:
 			q.fail(f, "%s", f.Code)
+		case f.Code != Replay: // a late answer to an earlier call is nothing, once this one is answered
+			q.tell(f)
 		}
 	}
 }
@@ -218,7 +220,6 @@ func (q *question) vouched() {
 	for i, e := range q.answers {
 		switch {
 		case q.stale(e):
-			q.tell(q.about(Replay, Proven, Back, e))
 		case q.ours(e):
 			q.fail(q.about(Echo, Proven, Back, e), "our own mail came back")
 		case !e.Registered:

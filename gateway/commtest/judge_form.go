@@ -23,7 +23,7 @@ func (q *question) replies() []reply {
 	var out []reply
 	for _, e := range q.answers {
 		f := formOf(e)
-		if f == nil || q.stale(e) || q.ours(e) || e.Type == "ACK" || e.Type == "NAK" {
+		if f == nil || q.stale(e) || q.ours(e) || e.Type == "ACK" || e.Type == "NAK" || cantOpen(f) && !q.has(e) {
 			continue
 		}
 		proven := q.cell.Kind == operation.Mail && e.Registered || q.cell.Kind != operation.Mail && len(q.doubts(e)) == 0

@@ -265,7 +265,7 @@ func (q *question) unharmed() {
 	if q.v.at(Taken, There) != Passed {
 		return
 	}
-	disproved := len(q.fresh()) > 0
+	disproved := slices.ContainsFunc(q.answers, func(e gateway.Hearing) bool { return !q.stale(e) && !q.ours(e) })
 	var against []Finding
 	for _, e := range q.reports {
 		if f, ok := q.reported(e); ok {
@@ -288,7 +288,9 @@ func (q *question) unharmed() {
 	case final >= 0:
 		q.fail(against[final], "%s %s", against[final].Code, against[final].Cause)
 	case q.over:
-		q.fail(against[0], "%s %s", against[0].Code, against[0].Cause)
+		for _, f := range against {
+			q.fail(f, "%s %s", f.Code, f.Cause)
+		}
 	default:
 		for _, f := range against {
 			q.tell(f)

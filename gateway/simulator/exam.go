@@ -106,8 +106,14 @@ func (e Exam) Label() Label {
 			l.Codes, l.Steps = append(l.Codes, f.Codes...), append(l.Steps, f.Steps...)
 		}
 	}
-	if len(l.Steps) > 0 {
-		l.Told = nil
+	if len(l.Steps) == 0 {
+		return l
+	}
+	l.Told = nil
+	for _, f := range e.Faults {
+		if f.Clouds != "" {
+			l.Codes, l.Steps = append(l.Codes, f.Clouds), append(l.Steps, f.CloudsStep)
+		}
 	}
 	return l
 }

@@ -164,7 +164,7 @@ func (o *Officer) confirm(raw []byte, m *gateway.Message, at time.Time) []Sent {
 // cannotOpen is what an officer does with a mail that the mail program doesn't
 // open: write so, in the clear, or nothing.
 func (o *Officer) cannotOpen(raw []byte, at time.Time) []Sent {
-	if !o.Complains || styleOf(raw) == "" || header(raw, "Auto-Submitted") != "" {
+	if !o.Complains || o.Silent || styleOf(raw) == "" || header(raw, "Auto-Submitted") != "" {
 		return nil
 	}
 	subject := header(raw, "Subject")

@@ -47,7 +47,7 @@ func (o *Officer) style(h entity.Draft, text string, at time.Time) []byte {
 		return entity.PlainMail(h, text, nil)
 	}
 	if o.Signing == "tampered" {
-		return signedMail(h, text, key, at, func(s string) string { return strings.Replace(s, "T9: [", "T9: [X", 1) })
+		return signedMail(h, text, key, at, func(s string) string { return s + "changed\r\n" })
 	}
 	certificate := o.Gateway
 	if o.Signing == "sealed-elsewhere" {

@@ -220,11 +220,10 @@ func first(list []gateway.Probe, err error) (*gateway.Probe, error) {
 	return &list[0], nil
 }
 
-// OpenProbe implements gateway.Tests.
-func (s *Store) OpenProbe(ctx context.Context, op operation.Code, p operation.ParticipantCode, channelAt int) (*gateway.Probe, error) {
+// NewestProbe implements gateway.Tests.
+func (s *Store) NewestProbe(ctx context.Context, op operation.Code, p operation.ParticipantCode, channelAt int) (*gateway.Probe, error) {
 	q := s.read()
-	return first(s.probes(ctx, q, s.opener(ctx, q), `WHERE operation = $1 AND participant = $2 AND channel_at = $3
-		AND run IN (SELECT id FROM test_run WHERE operation = $1 AND ended = 0) ORDER BY sent DESC, delivery DESC LIMIT 1`, string(op), string(p), int64(channelAt)))
+	return first(s.probes(ctx, q, s.opener(ctx, q), `WHERE operation = $1 AND participant = $2 AND channel_at = $3 ORDER BY sent DESC, delivery DESC LIMIT 1`, string(op), string(p), int64(channelAt)))
 }
 
 // Waivers returns an operation's waivers, oldest first.
