@@ -39,9 +39,9 @@ func (c testShowCmd) Run(a *app) error {
 		c.say(a, "%s  %s, started %s%s", run.ID, b.op.Title, run.Started.UTC().Format("2006-01-02 15:04"), endedWords(run))
 		var waiting []operation.ParticipantCode
 		for _, s := range stands {
-			shown := shownStandOf(s, c.Lang)
+			shown := commtest.Show(s, c.Lang, time.Time{})
 			shown.Run = run.ID
-			c.fact(a, shown, "%s", c.text(s, shown))
+			c.fact(a, shown, "%s", c.text(shown))
 			if !s.Passes() {
 				waiting = append(waiting, s.Participant)
 			}
@@ -62,10 +62,10 @@ func endedWords(run gateway.TestRun) string {
 
 // text is a participant with its findings in words; one that is asked for alone
 // with every step.
-func (c testShowCmd) text(s commtest.Stand, shown shownStand) string {
+func (c testShowCmd) text(shown commtest.Shown) string {
 	var b strings.Builder
-	b.WriteString(line(s))
-	if w := s.Waived; w != nil {
+	b.WriteString(shown.Line())
+	if w := shown.Waiver; w != nil {
 		fmt.Fprintf(&b, "\n       waiver until %s: %s", w.Until.Format(time.DateOnly), w.Reason)
 		if !w.Holds {
 			fmt.Fprintf(&b, " (does not hold: %s)", w.Why)
@@ -76,8 +76,8 @@ func (c testShowCmd) text(s commtest.Stand, shown shownStand) string {
 			fmt.Fprintf(&b, "\n  %s %s %s", ch.Channel, ch.Address, ch.Style)
 			for _, st := range ch.Steps {
 				at := ""
-				if s, ok := st.At.(string); ok {
-					at = s
+				if !st.At.IsZero() {
+					at = st.At.Format("2006-01-02 15:04:05")
 				}
 				fmt.Fprintf(&b, "\n    %-3s %-5s %-6s %-26s %-20s %s", st.Step, st.Way, st.Mark, st.Name, at, st.Seen)
 			}

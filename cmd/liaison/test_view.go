@@ -29,112 +29,6 @@ func newView(b *testBench, j jsonFlag) *view {
 	return &view{b: b, j: j, redraws: ok && !j.JSON && isatty.IsTerminal(f.Fd()), last: map[operation.ParticipantCode]string{}}
 }
 
-// shownStand is a participant's line for programs.
-type shownStand struct {
-	Run         gateway.RunID             `json:"run,omitempty"`
-	Participant operation.ParticipantCode `json:"participant"`
-	Verdict     commtest.Verdict          `json:"verdict"`
-	Mark        string                    `json:"mark,omitempty"`
-	Passes      bool                      `json:"passes"`
-	Faded       bool                      `json:"faded,omitempty"`
-	Channels    []shownCell               `json:"channels"`
-	Findings    []shownFinding            `json:"findings"`
-	Waived      *commtest.Waived          `json:"waiver,omitempty"`
-}
-
-type shownCell struct {
-	Channel  operation.ChannelKind `json:"channel"`
-	Address  string                `json:"address,omitempty"`
-	Style    string                `json:"style,omitempty"`
-	Proposed string                `json:"proposed_style,omitempty"`
-	Level    string                `json:"level"` // "L7", "" for none
-	There    string                `json:"there"`
-	Back     string                `json:"back"`
-	Fails    string                `json:"fails,omitempty"` // the lowest step that failed
-	Run      gateway.RunID         `json:"run,omitempty"`
-	Steps    []shownStep           `json:"steps"`
-}
-
-type shownStep struct {
-	Step string        `json:"step"`
-	Name string        `json:"name"`
-	Way  commtest.Way  `json:"way"`
-	Mark commtest.Mark `json:"mark"`
-	At   any           `json:"at,omitempty"`
-	Seen string        `json:"seen,omitempty"`
-}
-
-type shownFinding struct {
-	Code    commtest.Code `json:"code"`
-	Cause   string        `json:"cause,omitempty"`
-	Step    string        `json:"step"`
-	Way     commtest.Way  `json:"way"`
-	Channel string        `json:"channel,omitempty"`
-	Stops   bool          `json:"stops"`
-	commtest.Told
-}
-
-func rungName(r commtest.Rung) string {
-	if r < 0 {
-		return ""
-	}
-	return fmt.Sprintf("L%d", int(r))
-}
-
-// shownStandOf turns a standing into what programs and reports read.
-func shownStandOf(s commtest.Stand, lang string) shownStand {
-	out := shownStand{Participant: s.Participant, Verdict: s.Verdict, Mark: s.Mark, Passes: s.Passes(), Faded: s.Faded, Channels: []shownCell{}, Findings: []shownFinding{}, Waived: s.Waived}
-	finding := func(f commtest.Finding, channel string) {
-		out.Findings = append(out.Findings, shownFinding{f.Code, f.Cause, rungName(f.Rung), f.Way, channel, f.Stops, f.Tell(lang)})
-	}
-	for i, x := range s.Result.Cells {
-		c := shownCell{Channel: x.Kind, Address: x.Address, Style: x.Style, Proposed: x.Proposed, Level: rungName(x.Level()), There: rungName(x.Way(commtest.There)), Back: rungName(x.Way(commtest.Back)), Run: s.Runs[i], Steps: []shownStep{}}
-		if low, failed := x.Fails(); failed {
-			c.Fails = rungName(low)
-		}
-		for _, st := range x.Steps {
-			c.Steps = append(c.Steps, shownStep{rungName(st.Rung), st.Rung.String(), st.Way, st.Mark, day(st.At), st.Seen})
-		}
-		out.Channels = append(out.Channels, c)
-		for _, f := range x.Findings {
-			finding(f, x.Name())
-		}
-	}
-	for _, f := range s.Findings {
-		finding(f, "")
-	}
-	return out
-}
-
-// line is a participant in one line.
-func line(s commtest.Stand) string {
-	var cells, codes []string
-	for _, x := range s.Result.Cells {
-		level := rungName(x.Level())
-		if level == "" {
-			level = "-"
-		}
-		if low, failed := x.Fails(); failed {
-			level += "!" + rungName(low)
-		}
-		cells = append(cells, fmt.Sprintf("%-9s %-6s", x.Kind, level))
-		for _, f := range x.Findings {
-			if code := string(f.Code); f.Stops && !strings.Contains(strings.Join(codes, " ")+" ", code+" ") {
-				codes = append(codes, code)
-			}
-		}
-	}
-	verdict := string(s.Verdict)
-	if s.Waived != nil && s.Waived.Holds && !s.Verdict.Ready() {
-		verdict += " waived"
-	}
-	notes := strings.Join(codes, " ")
-	if s.Mark != "" {
-		notes = strings.TrimSpace(notes + "  " + s.Mark)
-	}
-	return strings.TrimRight(fmt.Sprintf("%-6s %-13s %s  %s", s.Participant, verdict, strings.Join(cells, "  "), notes), " ")
-}
-
 // show draws what changed.
 func (v *view) show(run gateway.TestRun, stands []commtest.Stand) {
 	if v.redraws {
@@ -142,13 +36,13 @@ func (v *view) show(run gateway.TestRun, stands []commtest.Stand) {
 		return
 	}
 	for _, s := range stands {
-		text := line(s)
+		shown := commtest.Show(s, "en", time.Time{})
+		shown.Run = run.ID
+		text := shown.Line()
 		if v.last[s.Participant] == text {
 			continue
 		}
 		v.last[s.Participant] = text
-		shown := shownStandOf(s, "en")
-		shown.Run = run.ID
 		v.j.fact(v.b.app, shown, "%s  %s", v.b.s.now().Format("15:04:05"), text)
 	}
 }
@@ -161,7 +55,7 @@ func (v *view) draw(run gateway.TestRun, stands []commtest.Stand) {
 	}
 	fmt.Fprintf(&b, "%s  %s  %s  %d not through yet\n", run.ID, v.b.op.Title, v.b.s.now().Format("15:04:05"), run.Open)
 	for _, s := range stands {
-		b.WriteString(line(s) + "\n")
+		b.WriteString(commtest.Show(s, "en", time.Time{}).Line() + "\n")
 	}
 	v.drawn = len(stands) + 1
 	_, _ = io.WriteString(v.b.out, b.String()) // as with print: nobody reads any more
