@@ -185,7 +185,7 @@ func (c testRunCmd) order(b *testBench) (commtest.Order, commtest.Selection, err
 		order.Mode, order.Cause = "EXER", "exercise"
 	}
 	if c.Deadline > 0 {
-		order.Deadline, order.Limit = operation.Term{Time: c.Deadline}, now.Add(c.Deadline)
+		order.Deadline, order.Within = operation.Term{Time: c.Deadline}, c.Deadline
 	}
 	sel := commtest.Selection{}
 	for _, p := range c.Participant {

@@ -21,7 +21,7 @@ type Order struct {
 	Priority gateway.Priority            `json:"priority"`
 	Silent   bool                        `json:"silent,omitempty"` // only what answers by itself
 	Deadline operation.Term              `json:"deadline"`         // in each contact's open hours
-	Limit    time.Time                   `json:"limit,omitzero"`   // when it ends whatever the hours; zero: with the last deadline
+	Within   time.Duration               `json:"within,omitempty"` // it ends then, whatever the hours; zero: with the last deadline
 	Told     []operation.ParticipantCode `json:"told,omitempty"`   // participants that the organiser was told of
 	Summary  *Summary                    `json:"summary,omitempty"`
 }
@@ -190,8 +190,11 @@ func NewPlans(op *operation.Operation, self Self, order Order, sel Selection, ke
 
 func newPlan(op *operation.Operation, p *operation.Participant, order Order, now time.Time) Plan {
 	cal := p.Calendar()
-	plan := Plan{Lang: Language(p.Languages...), Phone: p.Duty.Phone, Started: now, Limit: order.Limit, End: op.End(), Silent: order.Silent,
+	plan := Plan{Lang: Language(p.Languages...), Phone: p.Duty.Phone, Started: now, End: op.End(), Silent: order.Silent,
 		Due: cal.After(now, order.Deadline), Closed: cal.ClosedOn(now)}
+	if order.Within > 0 {
+		plan.Limit = now.Add(order.Within)
+	}
 	if plan.Closed {
 		plan.Better = cal.NextOpen(now)
 	}
