@@ -50,8 +50,7 @@ func (s *labSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	if o == nil {
 		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "There is no such mailbox here"}
 	}
-	if err := o.refuses(); err != nil {
-		s.l.touch()
+	if err := o.refuses(); err != nil { // a server that tries again for ever doesn't keep the laboratory from its rest
 		return err
 	}
 	s.to = append(s.to, to)

@@ -62,6 +62,15 @@ func Pairs() []Exam {
 	return out
 }
 
+// Spread picks every nth exam, so that some of everything is among them.
+func Spread(exams []Exam, n int) []Exam {
+	var out []Exam
+	for i := 0; i < len(exams); i += max(n, 1) {
+		out = append(out, exams[i])
+	}
+	return out
+}
+
 // excludes reports whether one fault undoes what the other is about: both would
 // change the same habit.
 func excludes(a, b Fault) bool {
