@@ -213,15 +213,22 @@ func (l *lab) people() error {
 
 func participantYAML(e simulator.Exam, c *simulator.Cast) string {
 	at := address(e.Code)
-	channel := fmt.Sprintf("{kind: %s, address: %s}", e.Kind, at)
-	if e.Kind == operation.WebSocket {
-		channel = "{kind: websocket}"
+	var channels []string
+	for _, kind := range append([]operation.ChannelKind{e.Kind}, e.More...) {
+		switch {
+		case kind == operation.WebSocket:
+			channels = append(channels, "{kind: websocket}")
+		case kind == operation.Mail && e.Kind != operation.Mail:
+			channels = append(channels, fmt.Sprintf("{kind: mail, address: plain-%s}", at))
+		default:
+			channels = append(channels, fmt.Sprintf("{kind: %s, address: %s}", kind, at))
+		}
 	}
 	contacts := ""
 	if c.Contacts {
 		contacts = fmt.Sprintf(" contacts: [{name: A. Invented, email: contact-%s, deputy: B. Invented}, {name: B. Invented, email: deputy-%s}],", at, at)
 	}
-	return fmt.Sprintf("  - {code: %s, class: third-country, authority: Laboratory, reference: LAB, languages: [en], duty: {phone: \"+000 %s\"},%s addresses: [%s], channels: [%s]}\n", e.Code, e.Code[1:], contacts, at, channel)
+	return fmt.Sprintf("  - {code: %s, class: third-country, authority: Laboratory, reference: LAB, languages: [en], duty: {phone: \"+000 %s\"},%s addresses: [%s], channels: [%s]}\n", e.Code, e.Code[1:], contacts, at, strings.Join(channels, ", "))
 }
 
 // person makes one participant's keys and labOfficer.
@@ -236,6 +243,11 @@ func (l *lab) person(ctx context.Context, e simulator.Exam, ring *keyring.Ring, 
 	}
 	l.mu.Lock()
 	l.officers[at] = &labOfficer{Officer: o, code: e.Code, plain: e.Kind == operation.Mail}
+	if slices.Contains(e.More, operation.Mail) { // another desk, with plain mail alone
+		open := *o
+		open.Address = "plain-" + at
+		l.officers[open.Address] = &labOfficer{Officer: &open, code: e.Code, plain: true}
+	}
 	l.mu.Unlock()
 	if e.Kind == operation.Mail {
 		return nil

@@ -11,7 +11,8 @@ import (
 // does everything right.
 type Exam struct {
 	Code   operation.ParticipantCode
-	Kind   operation.ChannelKind
+	Kind   operation.ChannelKind   // of its first channel
+	More   []operation.ChannelKind // that follow it
 	Faults []Fault
 }
 
