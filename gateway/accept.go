@@ -110,10 +110,11 @@ type Decision struct {
 	Forms     []NewForm                 // the form first; answers and notices after it
 	Evidence  []Evidence                // about deliveries of other forms that this inbound proves
 	Audit     []AuditEntry
-	Answer    FormID // which of Forms answers the inbound
-	Subject   FormID // the form that this inbound became or repeats
-	Due       []Due  // what time starts because of it, unless it is set already
-	Alarm     string // why a person must look at once; "" for none
+	Answer    FormID     // which of Forms answers the inbound
+	Subject   FormID     // the form that this inbound became or repeats
+	Due       []Due      // what time starts because of it, unless it is set already
+	Alarm     string     // why a person must look at once; "" for none
+	Tests     TestRecord // of the communications tests
 }
 
 // NewForm is a form to be recorded with the deliveries that it causes.

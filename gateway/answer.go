@@ -38,7 +38,9 @@ const (
 	factReached   = "reached"   // of a correction: whom its original reached
 	factBlank     = "blank"     // type of a blank form to fill in, which goes along
 	factReplyTo   = "reply-to"  // Message-ID of the mail that is answered
-	factAddress   = "address"   // registered address that is answered in the clear, whatever its channels
+	FactAddress   = "address"   // registered address that is answered in the clear, whatever its channels
+	FactStyle     = "style"     // style of the mail instead of the channel's own: a test tries another
+	FactLines     = "lines"     // what the unit says itself, in the reader's language, instead of the boxes
 )
 
 func ackWords(h *handling, f Form, rulings []recipientRuling) words {
@@ -106,7 +108,7 @@ func (h *handling) answer(l Ledger, d *Decision, w words) error {
 	n := NewForm{Form: f}
 	if h.in.Medium != ByWebSocket {
 		kind, at := h.answerChannel()
-		if w.facts[factAddress] != "" {
+		if w.facts[FactAddress] != "" {
 			kind, at = operation.Mail, 0
 		}
 		n.Deliveries = []NewDelivery{{ID: NewDeliveryID(), Participant: h.sender.Code, Channel: kind, ChannelAt: at, Priority: Urgent, State: Pending, NotBefore: h.now}}

@@ -53,7 +53,11 @@ func (g *Gateway) decide(ctx context.Context, in *Inbound) (func(Ledger) (*Decis
 	if err != nil {
 		return nil, err
 	}
-	return h.route()
+	route, err := h.route()
+	if err != nil {
+		return nil, err
+	}
+	return h.heard(route)
 }
 
 // handling is one inbound on its way to a decision.
@@ -68,6 +72,7 @@ type handling struct {
 	op        *operation.Operation
 	sender    *operation.Participant
 	assurance Assurance
+	problems  []form.Problem // of the form, once it was checked
 }
 
 // route sends each kind of message its way.
@@ -182,7 +187,7 @@ func (h *handling) letter() (func(Ledger) (*Decision, error), error) {
 	if err != nil {
 		return nil, err
 	}
-	if delivery != nil && len(h.m.Attachments) == 0 && len(h.m.Text) <= shortReply {
+	if delivery != nil && h.settles(delivery) {
 		d := &Decision{Verdict: Noted, Operation: h.op.Code, Sender: h.sender.Code, Reason: "reply confirms a delivery",
 			Evidence: []Evidence{h.confirms(delivery.ID, "signed reply")}}
 		d.Audit = append(d.Audit, h.entry(Collection, "delivery confirmed by reply", delivery.Reference))
@@ -199,6 +204,15 @@ func (h *handling) letter() (func(Ledger) (*Decision, error), error) {
 		return h.hold("a letter with files and without a form", evidence, answerFillIn), nil
 	}
 	return h.hold("a letter without a form", evidence, answerHeld), nil
+}
+
+// settles reports whether a letter says no more than that its writer has the
+// delivery: a short reply, or the few words that answer a test call.
+func (h *handling) settles(d *Delivery) bool {
+	if d.Type == "TST" {
+		return len(h.m.Text) <= heardText
+	}
+	return len(h.m.Attachments) == 0 && len(h.m.Text) <= shortReply
 }
 
 // A reply of at most this many bytes to a delivery is an "OK": longer ones are

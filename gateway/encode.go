@@ -107,7 +107,9 @@ func (g *Gateway) text(op *operation.Operation, f *Form, lang string, withhold f
 	if exercise {
 		b.WriteString(exerciseLine + "\n\n")
 	}
-	if f.Role != Original {
+	if lines := f.Content.Facts[FactLines]; lines != "" {
+		b.WriteString(lines)
+	} else if f.Role != Original {
 		g.answerText(&b, op, f, say, lang)
 	} else {
 		g.formText(&b, op, f, say, lang, withhold)
@@ -122,7 +124,7 @@ func (g *Gateway) text(op *operation.Operation, f *Form, lang string, withhold f
 const exerciseLine = "EXERCISE EXERCISE EXERCISE"
 
 func (g *Gateway) formText(b *strings.Builder, op *operation.Operation, f *Form, say func(string, ...any) string, lang string, withhold func(string) bool) {
-	if wantsPerson(f) {
+	if wantsPerson(f) || f.Type == "TSR" { // the reply of a test shows that forms travel onward
 		b.WriteString(say("confirm") + "\n\n")
 	}
 	shown := f.Content.Boxes

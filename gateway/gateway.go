@@ -26,6 +26,7 @@ type Options struct {
 	Keys     []*openpgp.SecretKey      // the first signs, all open
 	Store    Store
 	Clock    Clock // nil: nothing is started by time
+	Tests    Tests // nil: nothing is heard of communications tests
 	Reads    Reads
 	Ring     Keyring
 	Mail     Sender // nil where there is none

@@ -22,6 +22,7 @@ var directions = map[string][]string{
 	"gateway":           {"gateway/form", "gateway/entity", "gateway/operation", "crypto/openpgp"},
 	"crypto/keyring":    {"gateway", "gateway/form", "gateway/entity", "gateway/operation", "crypto/openpgp"},
 	"gateway/simulator": {"gateway", "gateway/form", "gateway/entity", "gateway/operation", "crypto/openpgp"},
+	"gateway/commtest":  {"gateway", "gateway/form", "gateway/entity", "gateway/operation", "crypto/openpgp"},
 	"gateway/store":     {"gateway", "gateway/form", "gateway/entity", "gateway/operation", "crypto/openpgp", "gateway/store"},
 	"adapters/":         {"gateway", "gateway/form", "gateway/entity", "gateway/operation", "crypto/openpgp", "adapters"},
 	"configs":           {"gateway", "gateway/operation"},

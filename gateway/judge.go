@@ -36,7 +36,8 @@ func (h *handling) form() (func(Ledger) (*Decision, error), error) {
 	if err != nil {
 		return nil, err
 	}
-	problems := slices.Concat(h.m.Problems, h.checks(record.Content.Boxes))
+	problems := slices.Concat(h.m.Problems, h.checks(record.Content.Boxes, origin))
+	h.problems = problems
 	record.Content.Problems = problems
 	switch judge(record.Content.Boxes, problems) {
 	case Rejected:
@@ -48,10 +49,13 @@ func (h *handling) form() (func(Ledger) (*Decision, error), error) {
 }
 
 // checks are the form's own rules and those that only the operation knows.
-func (h *handling) checks(boxes *form.Form) []form.Problem {
+func (h *handling) checks(boxes *form.Form, origin *Form) []form.Problem {
 	problems := form.Check(boxes, form.Context{Profile: profile(h.op), Phase: string(h.op.PhaseAt(h.now)), Now: h.now, Legal: h.op.LegalBasis, Received: true})
 	if a6 := boxes.Get("A6"); a6 != string(h.sender.Code) {
 		problems = append(problems, form.NewProblem(62, form.Error, "A6", map[string]string{"value": a6}))
+	}
+	if mixes(boxes, origin) {
+		problems = append(problems, form.NewProblem(70, form.Error, "A10", map[string]string{"value": boxes.Get("A10")}))
 	}
 	if boxes.Get("A3") != string(h.op.Code) {
 		problems = append(problems, form.NewProblem(60, form.Error, "A3", map[string]string{"value": boxes.Get("A3")}))
@@ -63,6 +67,12 @@ func (h *handling) checks(boxes *form.Form) []form.Problem {
 		problems = append(problems, form.NewProblem(66, form.Warning, "A16", nil))
 	}
 	return problems
+}
+
+// mixes reports whether a form would carry an exercise or a test into what is
+// live, or the reverse.
+func mixes(boxes *form.Form, origin *Form) bool {
+	return origin != nil && (boxes.Get("A10") == "LIVE") != (origin.Mode == "LIVE")
 }
 
 // routing are the boxes without which an urgent form can't be sent on: it is
@@ -180,7 +190,9 @@ func (h *handling) answered(l Ledger, f Form) []Evidence {
 	for _, d := range deliveries {
 		if d.Participant == f.Sender {
 			e := h.confirms(d.ID, "answered by "+f.Type)
-			e.State = ConfirmedByPerson
+			if e.State = ConfirmedByPerson; f.Type == "TSR" && f.Content.Boxes.Get("T9") == "" {
+				e.State = ConfirmedBySystem // an agent answers its part of a test by itself
+			}
 			return []Evidence{e}
 		}
 	}
@@ -204,6 +216,8 @@ func (h *handling) assign(l Ledger, f *Form) (err error) {
 	return nil
 }
 
+const probablyRepeats = "probably a repeat of "
+
 // repeat recognises a form that is here already: the same reference with the
 // same content is one form; with other content it is a mistake to report;
 // without a reference it is probably a repeat, and a person decides.
@@ -213,7 +227,7 @@ func (h *handling) repeat(l Ledger, f Form) (*Decision, error) {
 		if err != nil || same == nil {
 			return nil, err
 		}
-		return h.holdForm(f, "probably a repeat of "+same.Reference, nil, answerHeld)(skipRepeat{l})
+		return h.holdForm(f, probablyRepeats+same.Reference, nil, answerHeld)(skipRepeat{l})
 	}
 	known, err := l.Known(h.op.Code, h.sender.Code, f.Reference)
 	if err != nil || known == nil {

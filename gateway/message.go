@@ -92,7 +92,7 @@ func (g *Gateway) Answered(ctx context.Context, in *Inbound, template string) (f
 
 // template is a fixed answer in words.
 func (h *handling) template(name string) words {
-	w := words{kind: "ACK", facts: map[string]string{factSay: name, factAddress: h.m.From}}
+	w := words{kind: "ACK", facts: map[string]string{factSay: name, FactAddress: h.m.From}}
 	switch name {
 	case "undecryptable":
 		w.kind, w.problems = "NAK", []form.Problem{form.NewProblem(64, form.Error, "", nil)}

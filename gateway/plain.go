@@ -15,6 +15,9 @@ var plainTypes = []string{"SEZ", "CTL", "INF", "DLY", "FBK", "ANS", "MSG", "TSR"
 // cancels, answers for or confirms what came signed, and it counts only where
 // the sender has nothing better and the mail server vouches for the address.
 func (h *handling) plain() (func(Ledger) (*Decision, error), error) {
+	if answer, err := h.plainAnswer(); answer != nil || err != nil {
+		return answer, err
+	}
 	reason, err := h.plainDoubt()
 	switch {
 	case err != nil:
@@ -33,6 +36,21 @@ func (h *handling) plain() (func(Ledger) (*Decision, error), error) {
 		return h.hold("a plain form of type "+h.m.Form.Type(), nil, answerHeld), nil
 	}
 	return h.form()
+}
+
+// plainAnswer is the few words that answer a test call: they are kept with the
+// test. nil for everything else.
+func (h *handling) plainAnswer() (func(Ledger) (*Decision, error), error) {
+	if h.m.Form != nil {
+		return nil, nil
+	}
+	delivery, err := h.repliesTo()
+	if err != nil || delivery == nil || delivery.Type != "TST" || !h.settles(delivery) {
+		return nil, err
+	}
+	d := &Decision{Verdict: Noted, Operation: h.op.Code, Sender: h.sender.Code, Reason: "plain reply to a test call",
+		Audit: []AuditEntry{h.entry(Collection, "test call answered", delivery.Reference)}}
+	return always(d), nil
 }
 
 // plainLetter is plain mail without a form, from an address that the mail server

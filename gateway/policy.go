@@ -69,7 +69,7 @@ func rulePlain(f *Form, p *operation.Participant, ch operation.Channel) Ruling {
 	if f.Nominal {
 		return orNotice(p, ch, withhold(65, "nominal-plain"))
 	}
-	if p.OnlyPlain() || ch.Fallback == "redacted" {
+	if p.OnlyPlain() || ch.Fallback == "redacted" || f.Type == "TST" { // a test call holds nobody's data
 		return Ruling{View: Redacted}
 	}
 	return Ruling{View: Notified}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"slices"
 
 	"liaison/crypto/openpgp"
 	"liaison/gateway/entity"
@@ -14,6 +15,7 @@ import (
 type registry struct {
 	ctx  context.Context
 	ring Keyring
+	own  []*openpgp.SecretKey // the gateway's: its own mail that comes back is known as such
 	ops  map[operation.Code]*operation.Operation
 	err  error
 }
@@ -23,12 +25,17 @@ func (g *Gateway) registry(ctx context.Context) (*registry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &registry{ctx: ctx, ring: g.opt.Ring, ops: ops}, nil
+	return &registry{ctx: ctx, ring: g.opt.Ring, own: g.opt.Keys, ops: ops}, nil
 }
 
 func (r *registry) Signers(keyID uint64, fp openpgp.Fingerprint) []*openpgp.Certificate {
 	certs, err := r.ring.Signers(r.ctx, keyID, fp)
 	r.note(err)
+	for _, k := range r.own {
+		if c := k.Certificate(); slices.Contains(c.KeyIDs(), keyID) || c.Fingerprint() == fp {
+			certs = append(slices.Clone(certs), c)
+		}
+	}
 	return certs
 }
 

@@ -145,14 +145,18 @@ func (g *Gateway) way(op *operation.Operation, f *Form, d Delivery) (*operation.
 	if d.Participant == g.opt.Code {
 		p = g.desk(op)
 	}
-	address := f.Content.Facts[factAddress]
+	address := f.Content.Facts[FactAddress]
 	switch {
-	case p == nil, address != "" && !p.Owns(address):
+	case p == nil, address != "" && !p.Owns(address) && !(f.Role == Notice && p.Reaches(address)):
 		return nil, operation.Channel{}
 	case address != "":
 		return p, operation.Channel{Kind: operation.Mail, Address: address}
 	case d.ChannelAt < len(p.Channels):
-		return p, p.Channels[d.ChannelAt]
+		ch := p.Channels[d.ChannelAt]
+		if style := f.Content.Facts[FactStyle]; style != "" && ch.Kind == operation.PGPMail {
+			ch.Style = style
+		}
+		return p, ch
 	}
 	return p, operation.Channel{}
 }

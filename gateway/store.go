@@ -35,6 +35,14 @@ type Ledger interface {
 	// drops its deliveries that are still pending from the queue; returns the
 	// participants whose delivery had left.
 	Replace(form FormID, state FormState) ([]operation.ParticipantCode, error)
+	// NextRun takes the operation's next number of a test run.
+	NextRun(op operation.Code) (int64, error)
+	// TestRun returns a run of the communications test. ErrNotFound.
+	TestRun(run RunID) (*TestRun, error)
+	// TestParty returns a participant's part of a run with its evidence. ErrNotFound.
+	TestParty(run RunID, p operation.ParticipantCode) (*TestParty, error)
+	// TestParties returns every participant's part of a run, without evidence.
+	TestParties(run RunID) ([]TestParty, error)
 }
 
 // Store is the record: each method is one durable transaction.

@@ -141,6 +141,9 @@ func (s *Server) check(ctx context.Context, c claim, proof []byte, from origin) 
 	lines, signer, ok := c.proven(proof, dialled(s.opt.Hosts, from.host), confirmed, s.opt.Clock())
 	if !ok {
 		log.Warn("channel connection without a valid proof", "confirmed_keys", len(confirmed), "host", shortened(from.host, 100))
+		if s.opt.Unproven != nil {
+			s.opt.Unproven(ctx, c.operation, c.participant)
+		}
 		return nil, "", unproven
 	}
 	return lines, signer, nil

@@ -44,6 +44,9 @@ type Options struct {
 	Answer func(ctx context.Context, r *gateway.Receipt, s gateway.Session) (sealed []byte, err error)
 	// Acknowledged hears which deliveries an ack newly settled; may be nil.
 	Acknowledged func(ctx context.Context, ids []gateway.DeliveryID)
+	// Unproven hears of whoever dialled in a participant's name and proved nothing;
+	// may be nil. Anybody may claim any name.
+	Unproven func(ctx context.Context, op operation.Code, p operation.ParticipantCode)
 
 	Limits Limits
 	Log    *slog.Logger     // nil: slog.Default

@@ -88,6 +88,7 @@ type commands struct {
 	Form       formCmd       `cmd:"" help:"The unified form, without a gateway: blank, encode, decode, check, schema."`
 	Inspect    inspectCmd    `cmd:"" help:"Explain what the gateway would make of a mail, changing nothing."`
 	Forms      formsCmd      `cmd:"" help:"What came in, from whom, where each delivery stands; decisions on held ones."`
+	Test       testCmd       `cmd:"" help:"Communications tests: can everyone be reached, before the operation?"`
 	Audit      auditCmd      `cmd:"" help:"The audit log: show, verify, export."`
 	Store      storeCmd      `cmd:"" help:"The record itself: copy it, to back up or to move."`
 	Bench      benchCmd      `cmd:"" help:"Measurements that anyone can repeat."`

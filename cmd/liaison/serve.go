@@ -17,6 +17,7 @@ import (
 	"liaison/configs"
 	"liaison/crypto/keyring"
 	"liaison/gateway"
+	"liaison/gateway/commtest"
 	"liaison/gateway/operation"
 	"liaison/gateway/store"
 )
@@ -67,6 +68,7 @@ type node struct {
 	gateway *gateway.Gateway
 	socket  *websocket.Server
 	mail    *mail.Adapter
+	tests   *commtest.Runner
 	metrics *metrics            // nil where nobody asks for them
 	watch   func(gateway.Event) // hears of everything that happens
 }
@@ -83,7 +85,7 @@ func newMail(s *setup, positions mail.Positions, setUp time.Time) (*mail.Adapter
 	if c.IMAP.URL == "" && c.SMTP.URL == "" && c.LMTP.Listen == "" {
 		return nil, nil
 	}
-	opt := mail.Options{Address: s.config.Gateway.Address, LMTP: c.LMTP.Listen, Positions: positions, SetUp: setUp, MaxSize: s.config.Limits.Message, Log: s.opt.Log}
+	opt := mail.Options{Address: s.config.Gateway.Address, LMTP: c.LMTP.Listen, Positions: positions, SetUp: setUp, MaxSize: s.config.Limits.Message, Clock: s.opt.Clock, Log: s.opt.Log}
 	for _, server := range []struct {
 		config configs.Server
 		into   **mail.Server
@@ -101,6 +103,7 @@ func newMail(s *setup, positions mail.Positions, setUp time.Time) (*mail.Adapter
 		if parsed.TLS, err = trusting(s.config.Path(server.config.CAFile)); err != nil {
 			return nil, err
 		}
+		parsed.TLS = noting(parsed.TLS, s.tlsSeen)
 		*server.into = parsed
 	}
 	adapter, err := mail.New(opt)
@@ -115,7 +118,7 @@ func newNode(ctx context.Context, s *setup, st *store.Store, rec record) (*node,
 	n := &node{s: s, store: st, ring: ring(st), watch: func(gateway.Event) {}}
 	code := operation.ParticipantCode(s.config.Gateway.Code)
 	var err error
-	opt := gateway.Options{Code: code, Address: s.config.Gateway.Address, Keys: s.keys, Store: rec, Clock: st, Reads: st, Ring: n.ring,
+	opt := gateway.Options{Code: code, Address: s.config.Gateway.Address, Keys: s.keys, Store: rec, Clock: st, Reads: st, Ring: n.ring, Tests: st, Now: s.opt.Clock,
 		AuthServ: s.config.Mail.AuthservID, Log: s.opt.Log, Phone: s.config.Gateway.Phone, Watch: func(e gateway.Event) { n.watch(e) },
 		Limits: gateway.Limits{Message: s.config.Limits.Message}}
 	setUp, _, err := st.SetUp(ctx) // zero before anything was applied: then it is the first start
@@ -135,9 +138,12 @@ func newNode(ctx context.Context, s *setup, st *store.Store, rec record) (*node,
 			},
 			Answer: func(ctx context.Context, r *gateway.Receipt, ses gateway.Session) ([]byte, error) {
 				return n.gateway.SealAnswer(ctx, r, ses)
+			}, Unproven: func(ctx context.Context, op operation.Code, p operation.ParticipantCode) {
+				n.tests.Unproven(ctx, op, p)
 			}, Log: s.opt.Log})
 		opt.Socket = n.socket
 	}
+	n.tests = newTests(s, st)
 	n.gateway, err = gateway.New(opt)
 	return n, err
 }
@@ -148,6 +154,7 @@ func (n *node) run(a *app) error {
 	group.Go(func() error { return n.store.Run(ctx) })
 	group.Go(func() error { spareMemory(ctx); return nil })
 	group.Go(func() error { return n.gateway.Run(ctx, n.store.Wake()) })
+	group.Go(func() error { return n.tests.Run(ctx) })
 	if n.socket != nil {
 		if err := n.serveSocket(ctx, group, a); err != nil {
 			return err

@@ -25,6 +25,8 @@ type setup struct {
 	keys   []*openpgp.SecretKey
 	dsn    string
 	opt    store.Options
+
+	tlsSeen func(host string, until time.Time) // told of mail servers' certificates; may be nil
 }
 
 // configFlag names the configuration.
@@ -116,6 +118,32 @@ func newStorageKey(file string) error {
 		return err
 	}
 	return writeNew(file, key, 0o600)
+}
+
+// now is the time: the store's own clock where one was set, as in the laboratory.
+func (s *setup) now() time.Time {
+	if s.opt.Clock != nil {
+		return s.opt.Clock()
+	}
+	return time.Now()
+}
+
+// noting is a TLS configuration that tells of the certificates that it meets; c
+// itself where nobody listens.
+func noting(c *tls.Config, seen func(host string, until time.Time)) *tls.Config {
+	if seen == nil {
+		return c
+	}
+	if c == nil {
+		c = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	c.VerifyConnection = func(s tls.ConnectionState) error {
+		if len(s.PeerCertificates) > 0 {
+			seen(s.ServerName, s.PeerCertificates[0].NotAfter)
+		}
+		return nil
+	}
+	return c
 }
 
 // trusting is a TLS configuration that trusts a file's authority alone; nil, for

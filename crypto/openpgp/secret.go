@@ -103,6 +103,10 @@ type KeyOptions struct {
 	Created time.Time     // required
 	Expires time.Duration // 0: never
 	Version int           // 4 (default) or 6
+
+	// Encrypts is how long the encryption subkey alone serves, where its life is
+	// another than the key's; 0: as long as the key.
+	Encrypts time.Duration
 }
 
 // Generate makes a Curve25519 key: version 4 by default, which all programs
@@ -125,7 +129,26 @@ func Generate(o KeyOptions) (*SecretKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("generate key: %v", err)
 	}
+	if o.Encrypts > 0 {
+		if err := limitSubkeys(e, o.Encrypts, c); err != nil {
+			return nil, fmt.Errorf("generate key: %v", err)
+		}
+	}
 	return newSecretKey(e)
+}
+
+// limitSubkeys binds the subkeys anew, for a life of their own.
+func limitSubkeys(e *pgp.Entity, life time.Duration, c *packet.Config) error {
+	seconds := uint32(life / time.Second)
+	for i := range e.Subkeys {
+		for _, b := range e.Subkeys[i].Bindings {
+			b.Packet.KeyLifetimeSecs = &seconds
+			if err := b.Packet.SignKey(e.Subkeys[i].PublicKey, e.PrivateKey, c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Armored returns the armored secret key, locked with the passphrase unless

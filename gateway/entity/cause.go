@@ -146,6 +146,10 @@ var (
 	addressOrLink = regexp.MustCompile(`(?i)<[^<>@\s]*@[^<>\s]*>|(https?://[^\s/]*)[^\s]*|[\w.+-]+@[\w.-]+`)
 )
 
+// Cause names why a server didn't take a mail, by its RFC 3463 code ("" where it
+// gave none) and its words: one of the causes of Recipient.
+func Cause(status, diagnostic string) string { return cause(status, diagnostic) }
+
 // cause names why a delivery failed: by a status that can mean but one thing, by
 // what the server said plainly, by what is left of a vague status, by vaguer
 // words, by the SMTP reply code.

@@ -63,6 +63,7 @@ func (o *Operation) Check(file string, unit ParticipantCode) []Problem {
 	c.phases()
 	c.forms()
 	c.desk()
+	c.tests()
 	c.participants(unit)
 	return c.out
 }

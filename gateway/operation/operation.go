@@ -58,6 +58,7 @@ type Operation struct {
 	Policy       Policy          `yaml:"policy"`
 	Desk         Desk            `yaml:"desk"`
 	Justified    []Justification `yaml:"justified"`
+	Tests        Tests           `yaml:"tests"`
 	Participants []*Participant  `yaml:"participants"`
 
 	lines *Lines // where it all stands in the file; nil where it wasn't parsed
@@ -315,6 +316,16 @@ func (p *Participant) Owns(address string) bool {
 		}
 	}
 	return false
+}
+
+// Reaches reports whether an address reaches somebody of the participant: it is
+// registered, or a contact's, or that of the duty.
+func (p *Participant) Reaches(address string) bool {
+	if address == "" {
+		return false
+	}
+	contact := func(c Contact) bool { return strings.EqualFold(c.Email, address) }
+	return p.Owns(address) || strings.EqualFold(p.Duty.Email, address) || slices.ContainsFunc(p.Contacts, contact)
 }
 
 // CountryOrCode is the country, or the code of a body that has none.

@@ -8,5 +8,6 @@ var (
 	_ gateway.Sequencer  = (*Store)(nil)
 	_ gateway.KeyRecords = (*Store)(nil)
 	_ gateway.Clock      = (*Store)(nil)
+	_ gateway.Tests      = (*Store)(nil)
 	_ gateway.Ledger     = (*ledger)(nil)
 )

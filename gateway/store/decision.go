@@ -38,6 +38,9 @@ func (t *tx) record(d *gateway.Decision, inbound string, existing gateway.FormID
 			return err
 		}
 	}
+	if err := t.tests(d.Tests); err != nil {
+		return err
+	}
 	for _, due := range d.Due {
 		if err := t.ensureDue(due); err != nil {
 			return err

@@ -22,7 +22,7 @@ type dialect struct {
 	forUpdate  string             // ends a select whose rows the transaction changes
 	clock      string             // the database's clock in Unix milliseconds; "" means ours
 	snapshot   sql.IsolationLevel // in which many reads see one moment
-	renumber   string             // sets the counter of numbered rows after a copy
+	renumber   string             // sets the counters of numbered rows after a copy
 	serialize  string             // waits for other transactions of the same name, $1; "" where one writer does
 }
 
@@ -30,7 +30,7 @@ var (
 	sqlite   = dialect{driver: "sqlite", goose: goose.DialectSQLite3, migrations: "migrations/sqlite"}
 	postgres = dialect{driver: "pgx", goose: goose.DialectPostgres, migrations: "migrations/postgres",
 		skipLocked: " FOR UPDATE OF d SKIP LOCKED", forUpdate: " FOR UPDATE",
-		snapshot: sql.LevelRepeatableRead, renumber: "SELECT setval(pg_get_serial_sequence('attempt', 'id'), (SELECT coalesce(max(id), 1) FROM attempt))",
+		snapshot: sql.LevelRepeatableRead, renumber: "SELECT setval(pg_get_serial_sequence('attempt', 'id'), (SELECT coalesce(max(id), 1) FROM attempt)), setval(pg_get_serial_sequence('test_evidence', 'id'), (SELECT coalesce(max(id), 1) FROM test_evidence))",
 		serialize: "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
 		clock:     "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"}
 )

@@ -66,6 +66,11 @@ func (t *tx) finish(a *gateway.Attempt, consequence func(gateway.Ledger) (*gatew
 	if err := t.follow(r, a); err != nil {
 		return false, err
 	}
+	if a.Delivery.Type == "TST" {
+		if err := t.rouseProbe(a.Delivery.ID); err != nil {
+			return false, err
+		}
+	}
 	if consequence == nil {
 		return false, nil
 	}

@@ -153,8 +153,12 @@ func (s *Store) FormByReference(ctx context.Context, op operation.Code, sender o
 
 // Attempts returns a delivery's evidence, oldest first.
 func (s *Store) Attempts(ctx context.Context, id gateway.DeliveryID) ([]gateway.Evidence, error) {
-	q := s.read()
-	rows, err := q.Query(ctx, `SELECT operation, outcome, state, channel, at, source, seq, sealed_detail FROM attempt WHERE delivery = $1 ORDER BY id`, string(id))
+	return s.attempts(ctx, s.read(), `WHERE a.delivery = $1 ORDER BY a.id`, string(id))
+}
+
+// attempts reads evidence; where follows the table, alias a.
+func (s *Store) attempts(ctx context.Context, q querier, where string, args ...any) ([]gateway.Evidence, error) {
+	rows, err := q.Query(ctx, `SELECT a.delivery, a.operation, a.outcome, a.state, a.channel, a.at, a.source, a.seq, a.sealed_detail FROM attempt a `+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read attempts: %w", err)
 	}
@@ -162,11 +166,11 @@ func (s *Store) Attempts(ctx context.Context, id gateway.DeliveryID) ([]gateway.
 	var ops []string
 	var details [][]byte
 	for rows.Next() {
-		e := gateway.Evidence{Delivery: id}
+		var e gateway.Evidence
 		var op string
 		var at int64
 		var detail []byte
-		if err := rows.Scan(&op, &e.Outcome, &e.State, &e.Channel, &at, &e.By, &e.Seq, &detail); err != nil {
+		if err := rows.Scan(&e.Delivery, &op, &e.Outcome, &e.State, &e.Channel, &at, &e.By, &e.Seq, &detail); err != nil {
 			_ = rows.Close()
 			return nil, err
 		}
@@ -178,7 +182,7 @@ func (s *Store) Attempts(ctx context.Context, id gateway.DeliveryID) ([]gateway.
 	}
 	o := s.opener(ctx, q)
 	for i := range list {
-		if list[i].Detail, err = o.text(ops[i], "attempt", string(id), "detail", details[i]); err != nil {
+		if list[i].Detail, err = o.text(ops[i], "attempt", string(list[i].Delivery), "detail", details[i]); err != nil {
 			return nil, err
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 // Decide is what an action of a person leads to, inside its transaction; nil
 // where it leads to nothing more.
-type Decide func(gateway.Ledger) (*gateway.Decision, error)
+type Decide = func(gateway.Ledger) (*gateway.Decision, error)
 
 // ErrNotWaiting: the form, delivery or message doesn't wait for this decision;
 // somebody else may have been faster.

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-smtp"
+
+	"liaison/adapters/mail/mailtest"
+	"liaison/gateway/simulator"
+)
+
+// judged wants that nothing of what matters was judged wrongly.
+func judged(t *testing.T, marks []simulator.Marks, want int) {
+	t.Helper()
+	if len(marks) != want {
+		t.Fatalf("%d exams were graded; want %d", len(marks), want)
+	}
+	causes := 0
+	for _, m := range marks {
+		l := m.Exam.Label()
+		if m.FalseGreen || m.FalseRed || !m.Step {
+			t.Errorf("%s: %s: found %v at step %d, ready %v; want %v at %v, ready %v", verdictWord(m), m.Exam.Name(), m.Found.Codes, m.Found.Step, m.Found.Ready, l.Codes, l.Steps, l.Ready)
+		}
+		if m.Cause {
+			causes++
+		} else {
+			t.Logf("%s: %s: found %v; want one of %v %v", verdictWord(m), m.Exam.Name(), m.Found.Codes, l.Codes, l.Told)
+		}
+	}
+	if causes*100 < 95*want {
+		t.Errorf("the cause is right for %d of %d; want 95 %%", causes, want)
+	}
+}
+
+func TestLaboratoryFindsEveryFaultOverTheEmbeddedServers(t *testing.T) {
+	exams := simulator.Alone()
+	if !testing.Short() {
+		exams = append(exams, simulator.Spread(simulator.Pairs(), 25)...)
+	}
+	marks, err := testRehearseCmd{Dir: t.TempDir()}.rehearse(&app{t.Context(), streams{strings.NewReader(""), io.Discard, os.Stderr}}, exams)
+	if err != nil {
+		t.Fatal(err)
+	}
+	judged(t, marks, len(exams))
+}
+
+// realServers are Dovecot and Postfix between the gateway and the participants.
+type realServers struct {
+	t       *testing.T
+	dir     string
+	postfix *mailtest.Real
+}
+
+func (r *realServers) Config(participants string) (string, error) {
+	dovecot := mailtest.Dovecot(r.t, demoGateway)
+	r.postfix = mailtest.Postfix(r.t, mailtest.PostfixOptions{LMTP: map[string]string{"gateway.example": dovecot.LMTPAddr, "lab.example": participants}})
+	if err := os.WriteFile(filepath.Join(r.dir, "secrets/mail"), []byte(dovecot.Password), 0o600); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("  imap: {url: \"imaps://%s\", username: %s, password_file: secrets/mail, ca_file: %q}\n  smtp: {url: \"smtp+starttls://%s\", ca_file: %q}",
+		dovecot.IMAPSAddr, demoGateway, dovecot.CAFile, r.postfix.SMTPAddr, r.postfix.CAFile), nil
+}
+
+func (r *realServers) Submit(from, to string, raw []byte) error {
+	conn, err := net.DialTimeout("tcp", r.postfix.SMTPAddr, 10*time.Second)
+	if err != nil {
+		return err
+	}
+	_ = conn.SetDeadline(time.Now().Add(30 * time.Second)) // a loopback connection takes deadlines
+	config := r.postfix.TLS.Clone()
+	config.ServerName = "127.0.0.1"
+	c, err := smtp.NewClientStartTLS(conn, config)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := c.SendMail(from, []string{to}, strings.NewReader(string(raw))); err != nil {
+		return err
+	}
+	_ = c.Quit() // the mail is taken
+	return nil
+}
+
+func TestLaboratoryFindsEveryFaultOverDovecotAndPostfix(t *testing.T) {
+	dir := t.TempDir()
+	exams := simulator.Alone()
+	if !testing.Short() {
+		exams = append(exams, simulator.Spread(simulator.Pairs(), 60)...)
+	}
+	l := newLab(&app{t.Context(), streams{strings.NewReader(""), io.Discard, os.Stderr}}, dir, &realServers{t: t, dir: dir}, exams)
+	marks, err := l.run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	judged(t, marks, len(exams))
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"liaison/adapters/mail/mailtest"
+	"liaison/gateway/simulator"
+)
+
+type testRehearseCmd struct {
+	jsonFlag
+	Alone   bool   `help:"Each fault alone, without pairs."`
+	All     bool   `help:"All pairs; without it every seventh, which takes a minute instead of five."`
+	Dir     string `help:"Folder for the laboratory; a new one, removed afterwards, where none is named." type:"path"`
+	Verbose bool   `help:"Print every exam."`
+}
+
+func (testRehearseCmd) Help() string {
+	return "Runs the fault laboratory: a gateway, mail servers and simulated participants, each with a fault or two, and says how often the test was wrong. Nothing leaves this machine.\n" +
+		"A false green is a participant that is called ready and can't be reached; a false red one that is called not ready and can. Exit code 3 if there is any of either.\n" +
+		"Example: liaison test rehearse\nTo test real participants: liaison test run."
+}
+
+// pairsStride is which of the pairs are among the exams: every seventh.
+const pairsStride = 7
+
+func (c testRehearseCmd) Run(a *app) error {
+	exams := simulator.Alone()
+	n := pairsStride
+	if c.All {
+		n = 1
+	}
+	if !c.Alone {
+		exams = append(exams, simulator.Spread(simulator.Pairs(), n)...)
+	}
+	began := time.Now()
+	c.say(a, "The laboratory has %d participants, %d kinds of faults, alone%s. Its clock is turned on by hand.", len(exams), len(simulator.Faults()), map[bool]string{true: "", false: " and in pairs"}[c.Alone])
+	marks, err := c.rehearse(a, exams)
+	if err != nil {
+		return err
+	}
+	return c.report(a, marks, time.Since(began))
+}
+
+// rehearse runs the laboratory over the embedded servers.
+func (c testRehearseCmd) rehearse(a *app, exams []simulator.Exam) (marks []simulator.Marks, err error) {
+	if c.Dir == "" {
+		if c.Dir, err = os.MkdirTemp("", "liaison-lab-"); err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(c.Dir)
+	}
+	server, err := mailtest.New(mailtest.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer server.Close()
+	e := &embedded{dir: c.Dir, server: server, all: []string{"officer@private.example", "duty@private.example"}}
+	l := newLab(a, c.Dir, e, exams)
+	for _, x := range l.exams {
+		at := address(x.Code)
+		e.all = append(e.all, at)
+		if l.casts[x.Code].Contacts {
+			e.all = append(e.all, "contact-"+at, "deputy-"+at)
+		}
+	}
+	return l.run()
+}
+
+// run opens the laboratory, examines, and closes it again.
+func (l *lab) run() (marks []simulator.Marks, err error) {
+	ctx, stop := context.WithCancel(l.ctx)
+	group, ctx := errgroup.WithContext(ctx)
+	l.app = &app{ctx, l.streams}
+	if err = l.open(group); err == nil {
+		marks, err = l.examine()
+	}
+	stop()
+	if ended := group.Wait(); err == nil && ended != nil && !errors.Is(ended, context.Canceled) {
+		err = ended
+	}
+	return marks, err
+}
+
+// report says how the test did.
+func (c testRehearseCmd) report(a *app, marks []simulator.Marks, took time.Duration) error {
+	var greens, reds, causes, steps, sound, ill int
+	for _, m := range marks {
+		l := m.Exam.Label()
+		count(&greens, m.FalseGreen)
+		count(&reds, m.FalseRed)
+		count(&sound, l.Ready)
+		count(&ill, !l.Ready)
+		count(&causes, m.Cause)
+		count(&steps, m.Step)
+		if c.Verbose || m.FalseGreen || m.FalseRed || !m.Cause || !m.Step {
+			c.say(a, "%s %-6s %s: found %s at step %d, ready %v; expected %s at %v, ready %v", verdictWord(m), m.Exam.Code, m.Exam.Name(), strings.Join(m.Found.Codes, " "), m.Found.Step, m.Found.Ready, strings.Join(l.Codes, "|"), l.Steps, l.Ready)
+		}
+	}
+	n := len(marks)
+	c.fact(a, map[string]any{"faults": n, "false_greens": greens, "false_reds": reds, "cause_right": causes, "step_right": steps,
+		"false_green_rate": rate(greens, ill), "false_red_rate": rate(reds, sound), "cause_rate": rate(causes, n), "step_rate": rate(steps, n), "seconds": took.Seconds()},
+		"%d exams in %s\nfalse greens %d of %d (%.2f %%)\nfalse reds   %d of %d (%.2f %%)\ncause right  %d of %d (%.1f %%)\nstep right   %d of %d (%.1f %%)",
+		n, took.Round(time.Second), greens, ill, 100*rate(greens, ill), reds, sound, 100*rate(reds, sound), causes, n, 100*rate(causes, n), steps, n, 100*rate(steps, n))
+	if greens+reds > 0 {
+		return no{fmt.Sprintf("the test was wrong: %d false greens, %d false reds", greens, reds)}
+	}
+	return nil
+}
+
+func count(n *int, is bool) {
+	if is {
+		*n++
+	}
+}
+
+func rate(n, of int) float64 {
+	if of == 0 {
+		return 0
+	}
+	return float64(n) / float64(of)
+}
+
+func verdictWord(m simulator.Marks) string {
+	switch {
+	case m.FalseGreen:
+		return "FALSE GREEN"
+	case m.FalseRed:
+		return "FALSE RED"
+	case !m.Cause:
+		return "OTHER CAUSE"
+	case !m.Step:
+		return "OTHER STEP"
+	}
+	return "right"
+}

@@ -1,0 +1,175 @@
+package commtest
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"liaison/gateway"
+	"liaison/gateway/operation"
+)
+
+// Report is the readiness report of one run: how everyone stands, who must do
+// what by when, whom the organiser waived, and how it went over the runs.
+type Report struct {
+	Operation    operation.Code            `json:"operation"`
+	Title        string                    `json:"title"`
+	Organiser    operation.ParticipantCode `json:"organiser"`
+	Unit         operation.ParticipantCode `json:"unit"`
+	Fingerprint  string                    `json:"fingerprint"` // of the key that signs the report
+	Run          gateway.RunID             `json:"run"`
+	Cause        string                    `json:"cause"`
+	Started      time.Time                 `json:"started"`
+	Ended        time.Time                 `json:"ended,omitzero"`
+	Made         time.Time                 `json:"made"`
+	Begins       string                    `json:"begins"` // first and last day of the operational phase
+	Ends         string                    `json:"ends"`
+	Next         string                    `json:"next_test,omitempty"`
+	By           string                    `json:"by"` // until when what stops should be mended
+	Gate         Gate                      `json:"gate"`
+	Counts       map[Verdict]int           `json:"verdicts"`
+	Participants []Shown                   `json:"participants"`
+	Tasks        []Task                    `json:"tasks"`
+	History      []Point                   `json:"history"`
+}
+
+// Task is something that somebody must do.
+type Task struct {
+	By          string                    `json:"by"`
+	Who         string                    `json:"who"`
+	Participant operation.ParticipantCode `json:"participant"`
+	Code        Code                      `json:"code"`
+	Channel     string                    `json:"channel,omitempty"`
+	Do          string                    `json:"do"`
+}
+
+// Point is one run in the trend.
+type Point struct {
+	Run    gateway.RunID   `json:"run"`
+	Day    string          `json:"day"`
+	Cause  string          `json:"cause"`
+	Counts map[Verdict]int `json:"verdicts"`
+}
+
+// verdicts are in the order in which they are listed.
+var verdicts = []Verdict{Green, Amber, Red, Away, Running, Untested}
+
+// NewReport makes the report from a standing whose newest run is the one that is
+// reported.
+func NewReport(s Standing, lang string) Report {
+	op, past := s.Operation, s.Past[0]
+	r := Report{Operation: op.Code, Title: op.Title, Organiser: op.Organiser, Unit: s.Self.Code, Fingerprint: s.Self.Fingerprint, Run: past.Run.ID, Cause: past.Order.Cause,
+		Started: past.Run.Started.UTC(), Ended: past.Run.Ended.UTC(), Made: s.Now.UTC().Truncate(time.Second),
+		Begins: op.Phases.Operation.From.Format(time.DateOnly), Ends: op.Phases.Operation.To.Format(time.DateOnly), Counts: map[Verdict]int{}}
+	by := s.mendBy()
+	r.By = by.Format(time.DateOnly)
+	if next := nextTest(op, s.Now); !next.IsZero() && next.Before(op.Phases.Operation.From.Time) {
+		r.Next = next.Format(time.DateOnly)
+	}
+	stands := s.Stands()
+	r.Gate = GateOf(stands)
+	for _, stand := range stands {
+		r.Counts[stand.Verdict]++
+		shown := Show(stand, lang, by)
+		r.Participants = append(r.Participants, shown)
+		r.Tasks = append(r.Tasks, tasks(shown, r.By)...)
+	}
+	slices.SortStableFunc(r.Tasks, func(a, b Task) int { return strings.Compare(a.By, b.By) })
+	for _, p := range slices.Backward(s.Past) {
+		if p.Order.Silent {
+			continue
+		}
+		r.History = append(r.History, point(p, s.Now))
+	}
+	return r
+}
+
+// mendBy is until when what stops should be mended: the day of the next scheduled
+// test, else the eve of the operation; today where that has passed.
+func (s Standing) mendBy() time.Time {
+	by := s.Operation.Phases.Operation.From.AddDate(0, 0, -1)
+	if next := nextTest(s.Operation, s.Now); !next.IsZero() && next.Before(by) {
+		by = next
+	}
+	if by.Before(s.Now) {
+		by = s.Now
+	}
+	return by.UTC()
+}
+
+// tasks are what must be done about a participant: whatever stops one that the
+// gate doesn't let pass, and what would make it better.
+func tasks(s Shown, by string) []Task {
+	var out []Task
+	for _, f := range s.Findings {
+		if !f.Stops && f.By == "" && f.Code != Style && f.Code != CallBack {
+			continue
+		}
+		t := Task{By: f.By, Who: f.Who, Participant: s.Participant, Code: f.Code, Channel: f.Channel, Do: f.Do}
+		if t.By == "" {
+			t.By = by
+		}
+		same := func(o Task) bool { return o.Code == t.Code && o.Do == t.Do }
+		if !slices.ContainsFunc(out, same) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+func point(p Past, now time.Time) Point {
+	out := Point{Run: p.Run.ID, Day: p.Run.Started.UTC().Format(time.DateOnly), Cause: p.Order.Cause, Counts: map[Verdict]int{}}
+	if p.Order.Summary != nil {
+		out.Counts = p.Order.Summary.Counts
+		return out
+	}
+	for _, part := range p.Parts {
+		out.Counts[verdictOf(part, now)]++
+	}
+	return out
+}
+
+// Headline says in one sentence how it stands.
+func (r Report) Headline() string {
+	ready := r.Counts[Green] + r.Counts[Amber]
+	text := fmt.Sprintf("%d of %d participants are ready", ready, len(r.Participants))
+	switch {
+	case r.Gate.Open && len(r.Gate.Waived) == 0:
+		return text + ": the gate is open."
+	case r.Gate.Open:
+		return fmt.Sprintf("%s, %d more are waived by the organiser: the gate is open.", text, len(r.Gate.Waived))
+	}
+	return fmt.Sprintf("%s, %d are neither ready nor waived: the gate is not open.", text, len(r.Gate.Waiting))
+}
+
+// Of are the participants with a verdict; waived ones only where asked for.
+func (r Report) Of(v Verdict) []Shown {
+	var out []Shown
+	for _, s := range r.Participants {
+		if s.Verdict == v {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// JSON is the report for programs, one object.
+func (r Report) JSON() []byte {
+	data, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		panic("commtest: " + err.Error()) // plain structs: it can't fail
+	}
+	return append(data, '\n')
+}
+
+// What the verdicts mean, for readers who never saw the program.
+var meaning = map[Verdict]string{
+	Green:    "Ready. The first channel is proven up to a person who filled the test form in, and a second one that shares neither key nor server with it works too.",
+	Amber:    "Ready with limits. One channel is proven up to a person; if it fails there is no second way, or nobody who stands in, or the proof grows old.",
+	Red:      "Not ready. No channel is proven up to a person.",
+	Away:     "Nobody answered, but they were closed by their own calendar.",
+	Running:  "The test goes on.",
+	Untested: "To be tested: never asked, or a key, an address or a channel has changed since.",
+}

@@ -1,0 +1,129 @@
+package commtest
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Text is the report for a terminal or a mail.
+func (r Report) Text() []byte {
+	var b strings.Builder
+	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	p("READINESS OF %s: %s", r.Operation, r.Title)
+	p("Operational phase %s to %s. Organiser %s. Test %s (%s) of %s.", r.Begins, r.Ends, r.Organiser, r.Run, r.Cause, r.Started.Format("2006-01-02 15:04"))
+	p("%s", r.Headline())
+	if r.Next != "" {
+		p("The next scheduled test is on %s.", r.Next)
+	}
+	for _, v := range verdicts {
+		list := r.Of(v)
+		if len(list) == 0 {
+			continue
+		}
+		p("\n%s (%d) %s", v, len(list), meaning[v])
+		for _, s := range list {
+			p("  %s", s.Line())
+			for _, line := range r.why(s) {
+				p("         %s", line)
+			}
+		}
+	}
+	p("\nWHO MUST DO WHAT BY WHEN")
+	if len(r.Tasks) == 0 {
+		p("  Nothing is left to do.")
+	}
+	for _, t := range r.Tasks {
+		p("  %-10s  %-6s %-12s %s (%s)", t.By, t.Participant, t.Code, t.Do, t.Who)
+	}
+	p("\nTREND")
+	for _, h := range r.History {
+		p("  %-14s %s  %-24s %s", h.Run, h.Day, h.Cause, counted(h.Counts))
+	}
+	p("\nL0 reachable, L1 keys, L2 taken by the next server, L3 nothing against it, L4 opened, L5 signed, L6 intact, L7 filled in by a person, L8 in time, L9 travels onward; ! is the step that fails.")
+	p("Made on %s by %s. Its signature is by %s.", r.Made.Format("2006-01-02 15:04:05 MST"), r.Unit, r.Fingerprint)
+	return []byte(b.String())
+}
+
+// why says in a few lines what is behind a verdict.
+func (r Report) why(s Shown) []string {
+	var out []string
+	if w := s.Waiver; w != nil {
+		line := fmt.Sprintf("waived until %s: %s", w.Until.Format("2006-01-02"), w.Reason)
+		if !w.Holds {
+			line += "; it does not hold: " + w.Why
+		}
+		out = append(out, line)
+	}
+	if s.Faded {
+		out = append(out, "the proof is older than 14 days")
+	}
+	for _, f := range s.Findings {
+		if f.Stops || s.Verdict == Amber && f.Channel == "" || f.Code == NoSecond || f.Code == TooLate {
+			line := strings.TrimSpace(string(f.Code)+" "+f.Channel) + ": " + f.Means
+			if !slices.Contains(out, line) {
+				out = append(out, line)
+			}
+		}
+	}
+	return out
+}
+
+func counted(counts map[Verdict]int) string {
+	var out []string
+	for _, v := range verdicts {
+		if counts[v] > 0 {
+			out = append(out, fmt.Sprintf("%d %s", counts[v], v))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// CSV is a line for each participant's channel and way, for spreadsheets.
+func (r Report) CSV() []byte {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	write := func(fields ...string) {
+		for i, f := range fields {
+			if f != "" && strings.ContainsRune("=+-@\t", rune(f[0])) {
+				fields[i] = "'" + f // a spreadsheet must not take it for a formula
+			}
+		}
+		_ = w.Write(fields) // into memory
+	}
+	write("operation", "run", "participant", "authority", "verdict", "passes", "waived until", "mark", "channel", "address", "style", "way", "proven to", "fails at", "findings", "do", "who", "by", "phone")
+	for _, s := range r.Participants {
+		waived := ""
+		if s.Waiver != nil && s.Waiver.Holds {
+			waived = s.Waiver.Until.Format("2006-01-02")
+		}
+		for i, c := range s.Channels {
+			for _, way := range []Way{There, Back} {
+				level := map[Way]string{There: c.There, Back: c.Back}[way]
+				codes, do, who, by, fails := s.on(c, way)
+				write(string(r.Operation), string(r.Run), string(s.Participant), s.Authority, string(s.Verdict), fmt.Sprint(s.Passes), waived, s.Mark,
+					fmt.Sprintf("%d %s", i+1, c.Channel), c.Address, c.Style, string(way), level, fails, codes, do, who, by, s.Phone)
+			}
+		}
+	}
+	w.Flush()
+	return b.Bytes()
+}
+
+// on gathers what was found on one way of a channel.
+func (s Shown) on(c ShownCell, way Way) (codes, do, who, by, fails string) {
+	name := strings.TrimSpace(string(c.Channel) + " " + c.Address)
+	var list []string
+	for _, f := range s.Findings {
+		if f.Channel != name || f.Way != way {
+			continue
+		}
+		list = append(list, string(f.Code))
+		if f.Stops && do == "" {
+			do, who, by, fails = f.Do, f.Who, f.By, f.Step
+		}
+	}
+	return strings.Join(list, " "), do, who, by, fails
+}
