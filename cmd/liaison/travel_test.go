@@ -185,7 +185,7 @@ func (r *room) files(pattern string) []string {
 	return list
 }
 
-const seizure = "A1: [SEZ] A4: [LV-JCO-2026-9%05d] A7: [PL] A10: [EXER] B1: [2026-11-02] B3: [LV] C1: [TOBA] C2: [Cigarettes] C4: [%d] C5: [H87] C14: [SEZ]\n"
+const seizure = "A1: [SEZ] A4: [LV-JCO-2026-9%05d] A7: [PL] A10: [EXER] B1: [2026-11-02] B3: [LV] C1: [TOBA] C2: [Cigarettes] C4: [%d] C5: [H87] C14: [SEZ]\nJCOFORM/1 END\n"
 
 func TestFormsSurviveKillsOfTheGateway(t *testing.T) {
 	r := newRoom(t, "LV", "PL")
