@@ -114,7 +114,7 @@ func filled(text, initials string) string {
 	for box, value := range map[string]string{"T5": "Y", "T6": "Y", "T9": initials} {
 		form = regexp.MustCompile(box+`: \[\]`).ReplaceAllString(form, box+": ["+value+"]")
 	}
-	if m := regexp.MustCompile(`T8: (Y [0-9A-Z]{5})`).FindStringSubmatch(text); m != nil {
+	if m := regexp.MustCompile(`T8: (Y [0-9a-f]{8})`).FindStringSubmatch(text); m != nil {
 		form = regexp.MustCompile(`T8: \[\]`).ReplaceAllString(form, "T8: ["+m[1]+"]")
 	}
 	return "JCOFORM/1 BEGIN" + form + "JCOFORM/1 END\n"

@@ -14,23 +14,25 @@ import (
 	"liaison/gateway/operation"
 )
 
-// newCode is a fresh test code of n letters: 4.7 bits each.
-func newCode(n int) string {
+// newCode is a fresh code of n of the letters.
+func newCode(n int, letters string) string {
 	b := make([]byte, 0, n)
 	var r [1]byte
 	for len(b) < n {
 		_, _ = rand.Read(r[:]) // never fails (crypto/rand since Go 1.24)
-		if i := int(r[0]); i < 256-256%len(gateway.CodeLetters) {
-			b = append(b, gateway.CodeLetters[i%len(gateway.CodeLetters)])
+		if i := int(r[0]); i < 256-256%len(letters) {
+			b = append(b, letters[i%len(letters)])
 		}
 	}
 	return string(b)
 }
 
-// Lengths of the codes: the nonce, and what the attached file shows.
+// The codes: the nonce, 47 bits, and what the attached file shows. Box T8 has room
+// for eight hexadecimal digits; these are the ones that are no letter of another.
 const (
-	codeLength = 10
-	fileLength = 5
+	codeLength  = 10
+	fileLength  = 8
+	fileLetters = "23456789bcdf"
 )
 
 // shown is a test code as people read it: "K7QF2-MXD9R".
@@ -56,11 +58,11 @@ type call struct {
 
 func (c call) make() (gateway.NewForm, gateway.Probe) {
 	p := gateway.Probe{Delivery: gateway.NewDeliveryID(), Form: gateway.NewFormID(), Reference: c.ref, Number: c.number, Run: c.party.Run, Operation: c.op.Code, Participant: c.party.Participant,
-		ChannelAt: c.cell.At, Kind: c.cell.Kind, Style: c.style, Code: newCode(codeLength), Sent: c.now}
+		ChannelAt: c.cell.At, Kind: c.cell.Kind, Style: c.style, Code: newCode(codeLength, gateway.CodeLetters), Sent: c.now}
 	f := c.boxes(p)
 	content := gateway.Content{Facts: map[string]string{gateway.FactStyle: c.style}}
 	if c.cell.Kind != operation.Mail && !c.plan.Silent {
-		p.FileCode = newCode(fileLength)
+		p.FileCode = newCode(fileLength, fileLetters)
 		file := []byte(say(c.plan.Lang, "file-text", map[string]string{"code": p.FileCode}) + "\r\n")
 		sum := sha256.Sum256(file)
 		p.FileSum = hex.EncodeToString(sum[:])

@@ -188,7 +188,7 @@ func (q *question) file(r reply, h *harm, found finder) {
 	p, said := q.probes[i], strings.ToUpper(strings.TrimSpace(r.f.Get("T8")))
 	letters := gateway.TestCode(said)
 	switch {
-	case slices.Contains(r.Files, p.FileSum), strings.Contains(letters, p.FileCode), strings.Contains(letters, strings.ToUpper(p.FileSum[:8])):
+	case slices.Contains(r.Files, p.FileSum), strings.Contains(letters, strings.ToUpper(p.FileCode)), strings.Contains(letters, strings.ToUpper(p.FileSum[:8])):
 	case said == "" || said == "Y" || said == "YES":
 		h.missing, h.there = append(h.missing, "T8"), false
 	default:

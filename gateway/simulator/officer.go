@@ -188,7 +188,7 @@ type call struct {
 
 var (
 	codeIn = regexp.MustCompile(`\b[` + gateway.CodeLetters + `]{5}-[` + gateway.CodeLetters + `]{5}\b`)
-	fileIn = regexp.MustCompile(`T8: (Y [` + gateway.CodeLetters + `]{5})`)
+	fileIn = regexp.MustCompile(`T8: (Y [0-9a-f]{8})`)
 )
 
 // readCall finds the test call in what was opened: the code in its lines, the
