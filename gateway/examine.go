@@ -155,7 +155,9 @@ func (x Examiner) decode(m *Message) {
 	asText, textProblems := form.ParseText(m.Text)
 	if asJSON == nil { // what looks like history may be the form itself, in lines that a program wrapped
 		own := asText
-		asText, textProblems = form.ParseReply(m.Reading.Text, m.Text)
+		if m.Text != strings.Trim(m.Reading.Text, "\n \t") {
+			asText, textProblems = form.ParseReply(m.Reading.Text, m.Text)
+		}
 		if quotesForm(asText, own, m.Participant) {
 			asText, textProblems = nil, nil
 		}

@@ -50,12 +50,14 @@ var width = map[Medium]int{ByMail: 2, ByWebSocket: 1}
 
 // lanes carry claimed deliveries to their channels: a queue and workers for each
 // lane, so that a participant or server that hangs fills its own lanes alone.
-// What is rendered and on its way at once is bounded for each medium.
+// What is rendered and on its way at once is bounded for each medium, and so is
+// what has left and isn't recorded: death makes repeats of it.
 type lanes struct {
-	carry func(Delivery)
-	rooms map[Medium]chan struct{}
-	open  chan struct{} // takes one: a full lane has room again
-	wg    sync.WaitGroup
+	carry   func(Delivery) (record func())
+	rooms   map[Medium]chan struct{}
+	records chan struct{}
+	open    chan struct{} // takes one: a full lane has room again
+	wg      sync.WaitGroup
 
 	mu     sync.Mutex // guards the rest
 	waits  map[Lane][]Delivery
@@ -64,8 +66,8 @@ type lanes struct {
 	holds  int
 }
 
-func newLanes(workers int, carry func(Delivery)) *lanes {
-	return &lanes{carry: carry, open: make(chan struct{}, 1), waits: map[Lane][]Delivery{}, active: map[Lane]int{}, full: map[Lane]bool{},
+func newLanes(workers int, carry func(Delivery) (record func())) *lanes {
+	return &lanes{carry: carry, records: make(chan struct{}, 4*workers), open: make(chan struct{}, 1), waits: map[Lane][]Delivery{}, active: map[Lane]int{}, full: map[Lane]bool{},
 		rooms: map[Medium]chan struct{}{ByMail: make(chan struct{}, workers), ByWebSocket: make(chan struct{}, 4*workers)}}
 }
 
@@ -100,22 +102,28 @@ func (l *lanes) put(claimed []Delivery) {
 	}
 }
 
-// work carries one delivery after the other until its lane is empty.
+// work carries one delivery after the other until its lane is empty. The next one
+// goes while the last is recorded, so that one commit records many.
 func (l *lanes) work(lane Lane) {
 	room := l.rooms[lane.medium()]
 	for {
+		l.records <- struct{}{}
 		room <- struct{}{}
 		d, ok := l.next(lane)
-		if ok {
-			l.carry(d)
-		}
-		<-room
 		if !ok {
+			<-room
+			<-l.records
 			return
 		}
-		l.mu.Lock()
-		l.holds--
-		l.mu.Unlock()
+		record := l.carry(d)
+		<-room
+		l.wg.Go(func() {
+			record()
+			<-l.records
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.holds--
+		})
 	}
 }
 
@@ -213,10 +221,11 @@ func signal(c chan struct{}) {
 func (g *Gateway) lanes(ctx context.Context) *lanes {
 	going, cut := context.WithCancel(context.WithoutCancel(ctx))
 	context.AfterFunc(ctx, func() { time.AfterFunc(g.opt.Limits.Grace, cut) })
-	return newLanes(g.opt.Limits.Workers, func(d Delivery) {
-		if ctx.Err() == nil {
-			g.deliver(going, d)
+	return newLanes(g.opt.Limits.Workers, func(d Delivery) (record func()) {
+		if ctx.Err() != nil {
+			return func() {}
 		}
+		return g.deliver(going, d)
 	})
 }
 

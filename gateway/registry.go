@@ -17,6 +17,7 @@ type registry struct {
 	ring Keyring
 	own  []*openpgp.SecretKey // the gateway's: its own mail that comes back is known as such
 	ops  map[operation.Code]*operation.Operation
+	held map[openpgp.Fingerprint][]Holding // looked up already
 	err  error
 }
 
@@ -25,7 +26,7 @@ func (g *Gateway) registry(ctx context.Context) (*registry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &registry{ctx: ctx, ring: g.opt.Ring, own: g.opt.Keys, ops: ops}, nil
+	return &registry{ctx: ctx, ring: g.opt.Ring, own: g.opt.Keys, ops: ops, held: make(map[openpgp.Fingerprint][]Holding)}, nil
 }
 
 func (r *registry) Signers(keyID uint64, fp openpgp.Fingerprint) []*openpgp.Certificate {
@@ -48,6 +49,9 @@ func (r *registry) note(err error) {
 // holdings are who registered a certificate, without those that blocked it and
 // without operations that are closed.
 func (r *registry) holdings(fp openpgp.Fingerprint) []Holding {
+	if live, ok := r.held[fp]; ok {
+		return live
+	}
 	all, err := r.ring.Holdings(r.ctx, fp)
 	r.note(err)
 	var live []Holding
@@ -56,6 +60,7 @@ func (r *registry) holdings(fp openpgp.Fingerprint) []Holding {
 			live = append(live, h)
 		}
 	}
+	r.held[fp] = live
 	return live
 }
 

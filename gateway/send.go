@@ -13,30 +13,36 @@ import (
 // How long one attempt may last.
 const sendTimeout = 5 * time.Minute
 
-// deliver makes one attempt at a claimed delivery and records it. What it can't
-// record is repeated by whoever claims the delivery after the lease.
-func (g *Gateway) deliver(ctx context.Context, d Delivery) {
+// deliver makes one attempt at a claimed delivery; record records it. What can't
+// be recorded is repeated by whoever claims the delivery after the lease.
+func (g *Gateway) deliver(ctx context.Context, d Delivery) (record func()) {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	op, err := g.operation(ctx, d.Operation)
 	if err != nil {
 		g.opt.Log.Error("read operation", "delivery", d.ID, "err", err)
-		return
+		return func() {}
 	}
 	evidence, err := g.attempt(ctx, op, d)
 	if err != nil && KindOf(err) == Internal && ctx.Err() != nil {
-		return // stopping: the lease is voided and another node goes on
+		return func() {} // stopping: the lease is voided and another node goes on
 	}
 	a := &Attempt{Delivery: d, Evidence: evidence, Next: g.next(op, d, evidence, err)}
-	finish, stop := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
-	defer stop()
-	if err := g.opt.Store.Finish(finish, a, g.consequence(finish, op, a)); err != nil && !errors.Is(err, ErrFenced) {
+	return func() { g.finish(context.WithoutCancel(ctx), op, a) }
+}
+
+// finish records an attempt and tells those who watch.
+func (g *Gateway) finish(ctx context.Context, op *operation.Operation, a *Attempt) {
+	ctx, cancel := context.WithTimeout(ctx, finishTimeout)
+	defer cancel()
+	d := a.Delivery
+	if err := g.opt.Store.Finish(ctx, a, g.consequence(ctx, op, a)); err != nil && !errors.Is(err, ErrFenced) {
 		g.opt.Log.Error("record attempt", "delivery", d.ID, "err", err)
 		return
 	}
 	now := g.opt.Now()
-	g.opt.Watch(Event{At: now, What: string(a.Next.State), Outcome: evidence.Outcome, Took: now.Sub(d.Created), Operation: d.Operation, Participant: d.Participant, Channel: d.Channel,
-		Reference: d.Reference, Type: d.Type, Detail: evidence.Detail})
+	g.opt.Watch(Event{At: now, What: string(a.Next.State), Outcome: a.Evidence.Outcome, Took: now.Sub(d.Created), Operation: d.Operation, Participant: d.Participant, Channel: d.Channel,
+		Reference: d.Reference, Type: d.Type, Detail: a.Evidence.Detail})
 }
 
 // finishTimeout bounds recording an attempt, also while stopping: a recorded

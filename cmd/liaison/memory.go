@@ -7,34 +7,34 @@ import (
 	"time"
 )
 
-// A heap above this, in bytes, is mostly connections that do nothing: it may hold
-// half of itself in garbage instead of as much again.
-const largeHeap = 64 << 20
+// Bounds of what the heap holds beside what is in use: roomForGarbage bytes, but
+// at most mostGarbage percent of what is in use, and at least leastGarbage.
+const (
+	roomForGarbage = 96 << 20
+	mostGarbage    = 400
+	leastGarbage   = 50
+)
 
-// spareMemory keeps a gateway with thousands of idle agents from taking twice what
-// they need, until ctx ends. A small heap stays as it is: collecting it more often
-// would cost the busy gateway a tenth of its speed.
-func spareMemory(ctx context.Context) {
-	usual := debug.SetGCPercent(100)
-	debug.SetGCPercent(usual)
-	if usual < 100 { // somebody set it (GOGC)
+// setGarbage lets a small heap, that of a busy gateway, be collected rarely, which
+// is a fifth of its work, and keeps a large one, that of thousands of idle agents,
+// from taking twice what it needs. It returns when ctx ends.
+func setGarbage(ctx context.Context) {
+	usual := debug.SetGCPercent(mostGarbage)
+	defer debug.SetGCPercent(usual)
+	if usual != 100 { // somebody set it (GOGC)
 		return
 	}
 	live := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	tick := time.NewTicker(5 * time.Second)
+	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for now := usual; ; {
+	for now := mostGarbage; ; {
 		select {
 		case <-ctx.Done():
-			debug.SetGCPercent(usual)
 			return
 		case <-tick.C:
 		}
 		runtimemetrics.Read(live)
-		want := usual
-		if live[0].Value.Uint64() > largeHeap {
-			want = usual / 2
-		}
+		want := max(leastGarbage, min(int(100*roomForGarbage/max(live[0].Value.Uint64(), 1)), mostGarbage))
 		if want != now {
 			debug.SetGCPercent(want)
 			now = want

@@ -152,7 +152,7 @@ func newNode(ctx context.Context, s *setup, st *store.Store, rec record) (*node,
 func (n *node) run(a *app) error {
 	group, ctx := errgroup.WithContext(a.ctx)
 	group.Go(func() error { return n.store.Run(ctx) })
-	group.Go(func() error { spareMemory(ctx); return nil })
+	group.Go(func() error { setGarbage(ctx); return nil })
 	group.Go(func() error { return n.gateway.Run(ctx, n.store.Wake()) })
 	group.Go(func() error { return n.tests.Run(ctx) })
 	if n.socket != nil {

@@ -62,7 +62,7 @@ func withoutQuoted(lines []string) []string {
 				i += n - 1
 				continue
 			}
-			if plainAttribution.MatchString(lines[i]) && quoteFollows(lines, i+1) {
+			if quoteFollows(lines, i+1) && plainAttribution.MatchString(lines[i]) {
 				continue
 			}
 		}

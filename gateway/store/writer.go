@@ -189,7 +189,11 @@ func (s *Store) gather(first *job) []*job {
 // commitBatch runs a batch in one transaction and answers after its commit. If
 // the commit as a whole fails, nobody is told that anything was recorded.
 func (s *Store) commitBatch(p *prepared, batch []*job) {
-	lanes, due, err := s.runBatch(p, batch)
+	lanes, due, err := s.runBatch(p, batch, inOne)
+	if errors.Is(err, errFailed) {
+		_, _ = p.Exec(context.Background(), "ROLLBACK")
+		lanes, due, err = s.runBatch(p, batch, each)
+	}
 	if err != nil {
 		_, _ = p.Exec(context.Background(), "ROLLBACK")
 		for _, j := range batch {
@@ -205,7 +209,19 @@ func (s *Store) commitBatch(p *prepared, batch []*job) {
 	}
 }
 
-func (s *Store) runBatch(p *prepared, batch []*job) (lanes map[gateway.Lane]struct{}, due bool, err error) {
+// errFailed says that a transaction of a batch failed, and the batch with it.
+var errFailed = errors.New("a transaction of the batch failed")
+
+// apart is how the transactions of a batch are kept from each other.
+type apart bool
+
+const (
+	inOne apart = false // all or none: nearly always all
+	each  apart = true  // by a savepoint for each, so that one can fail alone
+)
+
+// runBatch runs a batch and commits it.
+func (s *Store) runBatch(p *prepared, batch []*job, how apart) (lanes map[gateway.Lane]struct{}, due bool, err error) {
 	ctx := context.Background()
 	lanes = make(map[gateway.Lane]struct{})
 	if _, err := p.Exec(ctx, "BEGIN IMMEDIATE"); err != nil {
@@ -217,17 +233,12 @@ func (s *Store) runBatch(p *prepared, batch []*job) (lanes map[gateway.Lane]stru
 			continue
 		}
 		t := &tx{querier: p, s: s, ctx: ctx, keys: keys}
-		if _, err := p.Exec(ctx, "SAVEPOINT one"); err != nil {
-			return nil, false, err
+		if how == each {
+			err = runApart(t, p, j)
+		} else if j.err = runGuarded(t, j.do); j.err != nil {
+			err = errFailed
 		}
-		if j.err = runGuarded(t, j.do); j.err != nil {
-			// keys created in the savepoint go with it
-			clear(keys)
-			if _, err := p.Exec(ctx, "ROLLBACK TO one"); err != nil {
-				return nil, false, err
-			}
-		}
-		if _, err := p.Exec(ctx, "RELEASE one"); err != nil {
+		if err != nil {
 			return nil, false, err
 		}
 		if j.err == nil && t.due {
@@ -237,6 +248,21 @@ func (s *Store) runBatch(p *prepared, batch []*job) (lanes map[gateway.Lane]stru
 	}
 	_, err = p.Exec(ctx, "COMMIT")
 	return lanes, due, err
+}
+
+// runApart runs a transaction in a savepoint, which goes if it fails.
+func runApart(t *tx, p *prepared, j *job) error {
+	if _, err := p.Exec(t.ctx, "SAVEPOINT one"); err != nil {
+		return err
+	}
+	if j.err = runGuarded(t, j.do); j.err != nil {
+		clear(t.keys) // those created in the savepoint go with it
+		if _, err := p.Exec(t.ctx, "ROLLBACK TO one"); err != nil {
+			return err
+		}
+	}
+	_, err := p.Exec(t.ctx, "RELEASE one")
+	return err
 }
 
 // runGuarded turns a panic of a decision into an error, so that it rolls back
