@@ -17,6 +17,8 @@ type benchCmd struct {
 	Seal benchSealCmd `cmd:"" help:"Open one form and seal it for many, beside the bare primitives."`
 	Flow benchFlowCmd `cmd:"" help:"Forms by mail through a whole gateway to many recipients, with full durability."`
 	Idle benchIdleCmd `cmd:"" help:"What agents cost that are connected and do nothing."`
+
+	Latency benchLatencyCmd `cmd:"" help:"How long a form takes from one agent to another."`
 }
 
 // rounds runs several things in turn, so that a busy moment of the machine hits

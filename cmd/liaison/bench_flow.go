@@ -247,6 +247,9 @@ func (b *flowBench) generate(ctx context.Context) error {
 	return group.Wait()
 }
 
+// freeText is words of so many bytes.
+func freeText(bytes int) string { return strings.TrimSpace(strings.Repeat("seized ", bytes/7)) }
+
 // mail is the nth form, to all recipients.
 func (b *flowBench) mail(n int64) ([]byte, error) {
 	var to []string
@@ -254,7 +257,7 @@ func (b *flowBench) mail(n int64) ([]byte, error) {
 		to = append(to, fmt.Sprintf("R%02d", i))
 	}
 	text := fmt.Sprintf("A1: [SEZ]\nA4: [S0-BENCH-2026-%06d]\nA7: [%s]\nB1: [%s]\nB3: [LV]\nC1: [TOBA]\nC2: [Cigarettes]\nC4: [%d]\nC5: [H87]\nC14: [SEZ]\nH1: [%s]\n",
-		n, strings.Join(to, ", "), time.Now().Format(time.DateOnly), n, strings.TrimSpace(strings.Repeat("seized ", b.Bytes/7)))
+		n, strings.Join(to, ", "), time.Now().Format(time.DateOnly), n, freeText(b.Bytes))
 	return b.sender.Write(text, fmt.Sprintf("%d@bench.example", n), "", time.Now())
 }
 

@@ -97,7 +97,7 @@ func (b *idleBench) run() (*idleResult, error) {
 	defer func() { _ = b.server.Process.Kill(); _ = b.server.Wait() }()
 	r := &idleResult{Agents: b.Agents, BeforeMB: b.memory("VmRSS") >> 20}
 	began := time.Now()
-	if err := b.connect(); err != nil {
+	if _, err := b.connect(func(int, websocket.Delivery) {}); err != nil {
 		return nil, err
 	}
 	r.ConnectedIn = time.Since(began).Seconds()
@@ -237,24 +237,28 @@ func (b *idleBench) serve() error {
 	return fmt.Errorf("the gateway doesn't listen: %s", said)
 }
 
-// connect opens all sessions, some at a time; they stay.
-func (b *idleBench) connect() error {
+// connect opens all sessions, some at a time; they stay. handle hears what comes
+// to the nth.
+func (b *idleBench) connect(handle func(n int, d websocket.Delivery)) ([]*websocket.Client, error) {
+	clients := make([]*websocket.Client, len(b.keys))
 	var connected atomic.Int64
 	group, ctx := errgroup.WithContext(b.ctx)
 	group.SetLimit(16)
 	for i, key := range b.keys {
 		group.Go(func() error {
 			op, p := b.seat(i)
-			_, err := websocket.Dial(context.WithoutCancel(ctx), websocket.ClientOptions{URL: "wss://" + b.address + websocket.Path, Operation: op, Participant: p,
+			var err error
+			clients[i], err = websocket.Dial(context.WithoutCancel(ctx), websocket.ClientOptions{URL: "wss://" + b.address + websocket.Path, Operation: op, Participant: p,
 				Key: key, Gateways: []*openpgp.Certificate{b.gateway}, After: func() int64 { return 0 },
-				TLS: &tls.Config{RootCAs: b.roots, MinVersion: tls.VersionTLS12}, Log: slog.New(slog.DiscardHandler)})
+				Handle: func(_ context.Context, d websocket.Delivery) error { handle(i, d); return nil },
+				TLS:    &tls.Config{RootCAs: b.roots, MinVersion: tls.VersionTLS12}, Log: slog.New(slog.DiscardHandler)})
 			if n := connected.Add(1); n%1000 == 0 {
 				b.say(b.app, "%d agents are connected", n)
 			}
 			return err
 		})
 	}
-	return group.Wait()
+	return clients, group.Wait()
 }
 
 // memory is one figure of the gateway process, in bytes; 0 where the system

@@ -199,3 +199,13 @@ func TestBenchIdleMeasuresAGatewayInItsOwnProcess(t *testing.T) {
 		t.Errorf("bench idle = exit code %d, %v\n%s", code, err, out)
 	}
 }
+
+func TestBenchLatencyTimesEveryForm(t *testing.T) {
+	t.Setenv("LIAISON_MAIN", "1") // for the gateway, which is this very program
+	out, code := command(t, "", "bench", "latency", "--agents", "3", "--rate", "50", "--for", "200ms", "--json", "--dir", t.TempDir())
+	var r latencyResult
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &r); code != exitDone || err != nil || r.Forms != 10 || r.Median <= 0 || r.Most < r.Median {
+		t.Errorf("bench latency = exit code %d, %v\n%s", code, err, out)
+	}
+}

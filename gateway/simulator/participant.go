@@ -34,15 +34,20 @@ func (p Participant) Write(text, id, replyTo string, at time.Time) ([]byte, erro
 		h.Subject = "Form"
 		return entity.PlainMail(h, text, nil), nil
 	}
-	sealed, err := openpgp.Seal(entity.Inner(text, nil, "Form"), p.Key, openpgp.SEIPDv1, at)
+	message, err := p.Seal(text, at)
+	if err != nil {
+		return nil, err
+	}
+	return entity.PGPMIME(h, openpgp.Armor(openpgp.ArmorMessage, message)), nil
+}
+
+// Seal makes the message that a WebSocket frame or a mail carries of a text.
+func (p Participant) Seal(text string, at time.Time) ([]byte, error) {
+	message, err := seal(entity.Inner(text, nil, "Form"), p.Key, p.Gateway, at)
 	if err != nil {
 		return nil, fmt.Errorf("%s seals: %w", p.Code, err)
 	}
-	message, err := sealed.For(p.Gateway)
-	if err != nil {
-		return nil, fmt.Errorf("%s encrypts: %w", p.Code, err)
-	}
-	return entity.PGPMIME(h, openpgp.Armor(openpgp.ArmorMessage, message)), nil
+	return message, nil
 }
 
 // Read opens a mail as the participant's mail program would, believing only the

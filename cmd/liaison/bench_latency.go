@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"liaison/adapters/websocket"
+	"liaison/gateway/simulator"
+)
+
+type benchLatencyCmd struct {
+	jsonFlag
+	Agents int           `help:"So many agents, each writing to the next." default:"20"`
+	Rate   int           `help:"Forms a second in all, whatever becomes of them." default:"200"`
+	For    time.Duration `help:"How long." default:"20s"`
+	Bytes  int           `help:"Length of each form's free text." default:"1000"`
+	Dir    string        `help:"Folder on the disk to measure; a temporary one where none is named." type:"path"`
+}
+
+func (benchLatencyCmd) Help() string {
+	return "Sends forms from agent to agent over TLS, through a gateway in a process of its own with full durability, at a rate that doesn't wait for it. Measures from the moment a sealed form is submitted to the moment the other agent has it. Forms are sealed before; the agents share a process.\nExample: liaison bench latency --rate 200"
+}
+
+// latencyResult is what a run came to; times in milliseconds.
+type latencyResult struct {
+	Forms    int     `json:"forms"`
+	Rate     float64 `json:"forms_per_second"`
+	Median   float64 `json:"median_ms"`
+	P90      float64 `json:"p90_ms"`
+	P99      float64 `json:"p99_ms"`
+	Most     float64 `json:"most_ms"`
+	Answered float64 `json:"answered_median_ms"` // until the sender has its receipt
+	FsyncUS  int64   `json:"fsync_us"`           // 4 KiB, median
+}
+
+func (c benchLatencyCmd) Run(a *app) error {
+	if c.Dir == "" {
+		dir, err := os.MkdirTemp("", "liaison-bench-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		c.Dir = dir
+	}
+	fsync, err := fsyncTime(c.Dir)
+	if err != nil {
+		return err
+	}
+	b := &latencyBench{idleBench: &idleBench{app: a, benchIdleCmd: benchIdleCmd{jsonFlag: c.jsonFlag, Agents: c.Agents, Dir: c.Dir}}, benchLatencyCmd: c, sent: make(map[string]time.Time)}
+	if err := b.run(); err != nil {
+		return err
+	}
+	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+	r := latencyResult{Forms: len(b.arrived), Rate: float64(len(b.arrived)) / c.For.Seconds(), Median: ms(percentile(b.arrived, 50)), P90: ms(percentile(b.arrived, 90)),
+		P99: ms(percentile(b.arrived, 99)), Most: ms(percentile(b.arrived, 100)), Answered: ms(percentile(b.answered, 50)), FsyncUS: fsync.Microseconds()}
+	c.fact(a, r, "%d forms at %.0f a second, from agent to agent: median %.1f ms, 90 %% within %.1f ms, 99 %% within %.1f ms, the slowest %.1f ms; receipt after %.1f ms; fsync of 4 KiB %d µs; %s",
+		r.Forms, r.Rate, r.Median, r.P90, r.P99, r.Most, r.Answered, r.FsyncUS, machine())
+	return nil
+}
+
+// latencyBench is agents that write to one another through a gateway.
+type latencyBench struct {
+	*idleBench
+	benchLatencyCmd
+	clients []*websocket.Client
+
+	mu       sync.Mutex // guards the rest
+	sent     map[string]time.Time
+	arrived  []time.Duration
+	answered []time.Duration
+	all      chan struct{} // closed when every form has arrived
+}
+
+func (b *latencyBench) run() error {
+	if err := b.setUp(); err != nil {
+		return err
+	}
+	if err := b.serve(); err != nil {
+		return err
+	}
+	defer func() { _ = b.server.Process.Kill(); _ = b.server.Wait() }()
+	b.all = make(chan struct{})
+	var err error
+	if b.clients, err = b.connect(b.arrives); err != nil {
+		return err
+	}
+	messages, err := b.seal()
+	if err != nil {
+		return err
+	}
+	b.idleBench.say(b.app, "%d forms are sealed; they go at %d a second", len(messages), b.Rate)
+	if err := b.offer(messages); err != nil {
+		return err
+	}
+	select {
+	case <-b.all:
+		return nil
+	case <-time.After(time.Minute):
+		return fmt.Errorf("%d of %d forms have arrived a minute after the last was sent", len(b.arrived), len(messages))
+	case <-b.idleBench.ctx.Done():
+		return b.idleBench.ctx.Err()
+	}
+}
+
+// seal makes every form before any of them goes.
+func (b *latencyBench) seal() ([][]byte, error) {
+	messages := make([][]byte, int(b.For.Seconds()*float64(b.Rate)))
+	group, _ := errgroup.WithContext(b.idleBench.ctx)
+	group.SetLimit(8)
+	for n := range messages {
+		group.Go(func() (err error) {
+			_, from := b.seat(n % b.benchLatencyCmd.Agents)
+			_, to := b.seat((n + 1) % b.benchLatencyCmd.Agents)
+			p := simulator.Participant{Code: string(from), Key: b.keys[n%b.benchLatencyCmd.Agents], Gateway: b.gateway}
+			messages[n], err = p.Seal(fmt.Sprintf("A1: [MSG]\nA4: [%s]\nA7: [%s]\nH1: [%s]\n", b.reference(n), to, freeText(b.Bytes)), time.Now())
+			return err
+		})
+	}
+	return messages, group.Wait()
+}
+
+func (b *latencyBench) reference(n int) string {
+	return fmt.Sprintf("P%d-X-2026-%06d", n%b.benchLatencyCmd.Agents, n+1)
+}
+
+// offer submits the forms in time, whether the earlier ones are answered or not.
+func (b *latencyBench) offer(messages [][]byte) error {
+	group, ctx := errgroup.WithContext(b.idleBench.ctx)
+	tick := time.NewTicker(time.Second / time.Duration(b.Rate))
+	defer tick.Stop()
+	for n, message := range messages {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return group.Wait()
+		}
+		group.Go(func() error { return b.submit(ctx, n, message) })
+	}
+	return group.Wait()
+}
+
+func (b *latencyBench) submit(ctx context.Context, n int, message []byte) error {
+	began := time.Now()
+	b.mu.Lock()
+	b.sent[b.reference(n)] = began
+	b.mu.Unlock()
+	answer, err := b.clients[n%len(b.clients)].Submit(ctx, uuid.NewString(), message)
+	if err != nil {
+		return err
+	}
+	if answer.Reference != b.reference(n) {
+		return fmt.Errorf("form %s was %s as %q", b.reference(n), answer.Verdict, answer.Reference)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.answered = append(b.answered, time.Since(began))
+	return nil
+}
+
+// arrives notes when a form came.
+func (b *latencyBench) arrives(_ int, d websocket.Delivery) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	began, ok := b.sent[d.Reference]
+	if !ok || d.Message == nil {
+		return
+	}
+	delete(b.sent, d.Reference)
+	if b.arrived = append(b.arrived, time.Since(began)); len(b.arrived) == int(b.For.Seconds()*float64(b.Rate)) {
+		close(b.all)
+	}
+}
