@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/emersion/go-smtp"
 	"golang.org/x/sync/errgroup"
 
 	"liaison/adapters/mail/mailtest"
@@ -27,12 +28,13 @@ type benchFlowCmd struct {
 	Recipients int    `help:"So many recipients of each, by OpenPGP mail." default:"10"`
 	Bytes      int    `help:"Length of each form's free text." default:"1000"`
 	In         string `help:"How the mails come in: lmtp (a mail server hands them over) or imap (from a mailbox)." enum:"lmtp,imap" default:"lmtp"`
+	NextHop    string `help:"The mail server that takes what the gateway sends, host:port, without TLS, on this machine (smtp-sink of Postfix); one in this process where none is named."`
 	Store      string `help:"Another store than SQLite in the bench's folder: postgres://user@host/database, empty."`
 	Dir        string `help:"Folder on the disk to measure; a temporary one where none is named." type:"path"`
 }
 
 func (benchFlowCmd) Help() string {
-	return "Sends signed and encrypted forms through a whole gateway, from the mail server beside it to the next hop's 250 for every recipient. Generator, mail servers and gateway share this process.\n" +
+	return "Sends signed and encrypted forms through a whole gateway, from the mail server beside it to the record that the next hop said 250, for every recipient. Generator, mail servers and gateway share this process.\n" +
 		"Example: liaison bench flow --forms 20000"
 }
 
@@ -82,7 +84,7 @@ type flowBench struct {
 	mails  *mailtest.Server // with --in imap
 	sender simulator.Participant
 	lmtp   string
-	sink   *countingSink
+	done   handOvers
 }
 
 const benchAddress = "ocu@gateway.example"
@@ -92,21 +94,25 @@ func (b *flowBench) run() (time.Duration, error) {
 	defer stop()
 	group, ctx := errgroup.WithContext(ctx)
 	var err error
-	if b.sink, err = newCountingSink(); err != nil {
-		return 0, err
+	if b.NextHop == "" {
+		var sink *smtp.Server
+		if sink, b.NextHop, err = openSink(); err != nil {
+			return 0, err
+		}
+		defer sink.Close()
 	}
-	defer b.sink.close()
 	if err := b.setUp(ctx); err != nil {
 		return 0, err
 	}
 	defer b.node.store.Close()
+	b.node.watch = b.done.hear
 	quiet := &app{ctx, streams{b.in, io.Discard, b.err}}
 	group.Go(func() error { return b.node.run(quiet) })
 	began := time.Now()
 	group.Go(func() error { return b.generate(ctx) })
 	group.Go(func() error {
 		defer stop()
-		return b.sink.wait(ctx, int64(b.Forms*(b.Recipients+1)), func(n int64) {
+		return b.done.wait(ctx, int64(b.Forms*(b.Recipients+1)), func(n int64) {
 			b.say(b.app, "%6.1f s  %d of %d mails are handed over", time.Since(began).Seconds(), n, b.Forms*(b.Recipients+1))
 		})
 	})
@@ -114,7 +120,7 @@ func (b *flowBench) run() (time.Duration, error) {
 	if errors.Is(err, context.Canceled) && b.ctx.Err() == nil {
 		err = nil
 	}
-	return b.sink.last().Sub(began), err
+	return b.done.latest().Sub(began), err
 }
 
 // setUp writes a set-up into the folder and opens it.
@@ -187,7 +193,7 @@ func (b *flowBench) config() (string, error) {
 		}
 		in = fmt.Sprintf("imap: {url: \"imap+insecure://%s\", username: %s, password_file: secrets/mail}", b.mails.IMAPAddr, benchAddress)
 	}
-	return fmt.Sprintf(benchConfig, dsn, in, b.sink.address), nil
+	return fmt.Sprintf(benchConfig, dsn, in, b.NextHop), nil
 }
 
 func (b *flowBench) open(ctx context.Context, quiet *app) error {

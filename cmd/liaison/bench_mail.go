@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/emersion/go-smtp"
+
+	"liaison/gateway"
 )
 
 // lmtpLine is a connection that a mail server keeps to the gateway.
@@ -68,75 +69,68 @@ func (l *lmtpLine) offer(from string, raw []byte) error {
 	return err
 }
 
-// countingSink is a next hop that takes every mail and keeps none.
-type countingSink struct {
-	address string
-	server  *smtp.Server
-	taken   atomic.Int64
-	mu      sync.Mutex // guards latest
-	latest  time.Time
+// handOvers counts what the gateway has recorded as handed over.
+type handOvers struct {
+	count atomic.Int64
+	last  atomic.Int64 // Unix nanoseconds
 }
 
-func newCountingSink() (*countingSink, error) {
-	s := &countingSink{}
-	s.server = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &countingSession{s}, nil }))
-	s.server.Domain = "sink.bench.example"
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
+func (h *handOvers) hear(e gateway.Event) {
+	if e.What == string(gateway.HandedOver) {
+		h.last.Store(time.Now().UnixNano())
+		h.count.Add(1)
 	}
-	s.address = l.Addr().String()
-	go s.server.Serve(l) // until close
-	return s, nil
 }
 
-func (s *countingSink) close() { _ = s.server.Close() }
-
-func (s *countingSink) last() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.latest
-}
-
-// stalled is how long nothing may come before the run is given up.
+// stalled is how long nothing may be handed over before the run is given up.
 const stalled = time.Minute
 
-// wait returns when so many mails were taken; it says how far it is now and
+// wait returns when so many mails were handed over; it says how far it is now and
 // then.
-func (s *countingSink) wait(ctx context.Context, want int64, progress func(int64)) error {
+func (h *handOvers) wait(ctx context.Context, want int64, progress func(int64)) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	said, begun := time.Now(), time.Now()
-	for s.taken.Load() < want {
+	h.last.Store(time.Now().UnixNano())
+	said := time.Now()
+	for h.count.Load() < want {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-tick.C:
 		}
-		if last := s.last(); time.Since(last) > stalled && time.Since(begun) > stalled {
-			return fmt.Errorf("no mail came for %s: %d of %d; see what is held in the bench's folder (--dir)", stalled, s.taken.Load(), want)
+		if time.Since(h.latest()) > stalled {
+			return fmt.Errorf("nothing was handed over for %s: %d of %d mails; see what is held in the bench's folder (--dir)", stalled, h.count.Load(), want)
 		}
 		if time.Since(said) > 5*time.Second {
 			said = time.Now()
-			progress(s.taken.Load())
+			progress(h.count.Load())
 		}
 	}
 	return nil
 }
 
-type countingSession struct{ s *countingSink }
+func (h *handOvers) latest() time.Time { return time.Unix(0, h.last.Load()) }
 
-func (*countingSession) Reset()                               {}
-func (*countingSession) Logout() error                        { return nil }
-func (*countingSession) Mail(string, *smtp.MailOptions) error { return nil }
-func (*countingSession) Rcpt(string, *smtp.RcptOptions) error { return nil }
-func (c *countingSession) Data(r io.Reader) error {
-	if _, err := io.Copy(io.Discard, r); err != nil {
-		return err
+// openSink starts a next hop that takes every mail and keeps none.
+func openSink() (*smtp.Server, string, error) {
+	s := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return drain{}, nil }))
+	s.Domain = "sink.bench.example"
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, "", err
 	}
-	c.s.taken.Add(1)
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	c.s.latest = time.Now()
-	return nil
+	go s.Serve(l) // until it is closed
+	return s, l.Addr().String(), nil
+}
+
+// drain is a session of the next hop.
+type drain struct{}
+
+func (drain) Reset()                               {}
+func (drain) Logout() error                        { return nil }
+func (drain) Mail(string, *smtp.MailOptions) error { return nil }
+func (drain) Rcpt(string, *smtp.RcptOptions) error { return nil }
+func (drain) Data(r io.Reader) error {
+	_, err := io.Copy(io.Discard, r)
+	return err
 }
