@@ -3,6 +3,9 @@ package main
 import (
 	"io"
 	"testing"
+
+	"liaison/gateway"
+	"liaison/gateway/entity"
 )
 
 // BenchmarkFlow is "liaison bench flow" for benchstat: an op is one form to ten
@@ -11,5 +14,21 @@ func BenchmarkFlow(b *testing.B) {
 	c := benchFlowCmd{Forms: b.N, Recipients: 10, Bytes: 1000, In: "lmtp", Dir: b.TempDir()}
 	if err := c.Run(&app{b.Context(), streams{nil, io.Discard, io.Discard}}); err != nil {
 		b.Fatal(err)
+	}
+}
+
+func TestBenchInspectMeasuresMailsOfEveryKind(t *testing.T) {
+	set, err := newInspectSet()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := set.measure(len(set.mails), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []entity.Kind{gateway.KindForm, entity.Message, entity.Bounce, entity.Delay, entity.Delivered, entity.ReadReceipt, entity.Feedback, entity.AutoReply, entity.Unreadable} {
+		if r.Kinds[string(kind)] == 0 {
+			t.Errorf("kinds = %v; want %s among them", r.Kinds, kind)
+		}
 	}
 }
