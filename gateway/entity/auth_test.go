@@ -15,7 +15,7 @@ func TestOnlyTheTopmostResultOfOurServerCounts(t *testing.T) {
 	}{
 		"none":                               {nil, false},
 		"ours":                               {[]string{pass}, true},
-		"ours with a version and a comment":  {[]string{"mx.gateway.example 1; (said in 2027) dmarc=pass header.from=vid.example"}, true},
+		"ours with a version":                {[]string{"mx.gateway.example 1; dmarc=pass header.from=vid.example"}, true},
 		"ours says fail":                     {[]string{fail}, false},
 		"another's alone":                    {[]string{other}, false},
 		"ours below an inner server's":       {[]string{other, pass}, true},
