@@ -30,7 +30,7 @@ func size() int {
 	if *full {
 		return 1
 	}
-	return 64
+	return 128
 }
 
 // spent is the processor time of this process: unlike the clock, it doesn't run
@@ -43,9 +43,9 @@ func spent() time.Duration {
 
 // peak is the most memory that do holds at once, in bytes above what was held
 // before, and the processor time that it takes. What counts is what the collector
-// finds in use; it runs whenever that may have grown by a tenth.
+// finds in use; it runs whenever that may have grown by a fifth.
 func peak(do func()) (most int64, took time.Duration) {
-	old := debug.SetGCPercent(10)
+	old := debug.SetGCPercent(20)
 	defer debug.SetGCPercent(old)
 	runtime.GC()
 	read := func() int64 {
@@ -56,7 +56,7 @@ func peak(do func()) (most int64, took time.Duration) {
 	before := read()
 	stop, done := make(chan struct{}), make(chan int64)
 	go func() {
-		tick := time.NewTicker(250 * time.Microsecond)
+		tick := time.NewTicker(time.Millisecond)
 		defer tick.Stop()
 		top := before
 		for {
