@@ -183,13 +183,15 @@ func (x Examiner) decode(m *Message) {
 
 // quotesForm reports whether a form that stands in a mail is another's, quoted
 // under an answer in words. own is what stands outside the history: a form that
-// names its type is the sender's, whatever else it says.
+// names its type is the sender's, whatever else it says. Boxes that stand in the
+// history alone, and name neither type nor sender, are a piece of a quotation.
 func quotesForm(f, own *form.Form, sender string) bool {
 	if f == nil || own != nil && own.Get("A1") != "" {
 		return false
 	}
-	from := f.Normal().Get("A6")
-	return from != "" && from != sender
+	n := f.Normal()
+	from := n.Get("A6")
+	return from != "" && from != sender || own == nil && from == "" && n.Get("A1") == ""
 }
 
 // agree reports whether the text says nothing else than form.json. The text may

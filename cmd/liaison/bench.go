@@ -14,11 +14,11 @@ import (
 // benchCmd is measurements that anyone can repeat. Each prints what it measured
 // beside what bounds it on this machine, in the same run.
 type benchCmd struct {
-	Seal benchSealCmd `cmd:"" help:"Open one form and seal it for many, beside the bare primitives."`
-	Flow benchFlowCmd `cmd:"" help:"Forms by mail through a whole gateway to many recipients, with full durability."`
-	Idle benchIdleCmd `cmd:"" help:"What agents cost that are connected and do nothing."`
-
+	Seal    benchSealCmd    `cmd:"" help:"Open one form and seal it for many, beside the bare primitives."`
+	Flow    benchFlowCmd    `cmd:"" help:"Forms by mail through a whole gateway to many recipients, with full durability."`
 	Latency benchLatencyCmd `cmd:"" help:"How long a form takes from one agent to another."`
+	Idle    benchIdleCmd    `cmd:"" help:"What agents cost that are connected and do nothing."`
+	Inspect benchInspectCmd `cmd:"" help:"Mails of every kind, taken apart and explained."`
 }
 
 // rounds runs several things in turn, so that a busy moment of the machine hits

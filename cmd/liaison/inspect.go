@@ -70,27 +70,35 @@ type signature struct {
 }
 
 func (c inspectCmd) Run(a *app) error {
-	reg, err := c.registry()
+	x, err := c.examiner(time.Now())
 	if err != nil {
 		return err
 	}
-	var secrets []*openpgp.SecretKey
-	if c.Secret != "" {
-		data, err := os.ReadFile(c.Secret)
-		if err != nil {
-			return wrongf("read the secret key: %w", err)
-		}
-		if secrets, err = openpgp.ParseSecretKeys(data, []byte(os.Getenv("LIAISON_PASSPHRASE"))); err != nil {
-			return wrongf("%s: %w", c.Secret, err)
-		}
-	}
-	x := gateway.Examiner{Keys: secrets, Registry: reg, At: time.Now()}
 	for _, file := range c.Files {
 		if err := a.json(c.one(a, x, file)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// examiner judges keys and forms as of a time.
+func (c inspectCmd) examiner(at time.Time) (gateway.Examiner, error) {
+	reg, err := c.registry()
+	if err != nil {
+		return gateway.Examiner{}, err
+	}
+	var secrets []*openpgp.SecretKey
+	if c.Secret != "" {
+		data, err := os.ReadFile(c.Secret)
+		if err != nil {
+			return gateway.Examiner{}, wrongf("read the secret key: %w", err)
+		}
+		if secrets, err = openpgp.ParseSecretKeys(data, []byte(os.Getenv("LIAISON_PASSPHRASE"))); err != nil {
+			return gateway.Examiner{}, wrongf("%s: %w", c.Secret, err)
+		}
+	}
+	return gateway.Examiner{Keys: secrets, Registry: reg, At: at}, nil
 }
 
 func (c inspectCmd) one(a *app, x gateway.Examiner, file string) inspected {
@@ -107,7 +115,7 @@ func (c inspectCmd) one(a *app, x gateway.Examiner, file string) inspected {
 	}
 	if m.Form != nil {
 		out.Form = m.Form.Normal()
-		out.Problems = append(out.Problems, form.Check(out.Form, form.Context{Now: time.Now(), Received: true, Legal: "OTHER"})...)
+		out.Problems = append(out.Problems, form.Check(out.Form, form.Context{Now: x.At, Received: true, Legal: "OTHER"})...)
 	}
 	return out
 }

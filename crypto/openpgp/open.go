@@ -199,13 +199,32 @@ func frontPacket(b []byte) (tag int, body, rest []byte, ok bool) {
 	return tag, b[n:min(len(b), n+length)], b[min(len(b), n+length):], true
 }
 
-// readUpTo reads at most so many bytes into a buffer of the size that they have
-// where nothing was compressed.
+// pieceSize is how much of an inflated message is read before more memory is
+// asked for.
+const pieceSize = 256 << 10
+
+// readUpTo reads at most so many bytes. What wasn't compressed is as long as it
+// likely is, and gets a buffer of that size; the rest comes in pieces, so that a
+// bomb costs what it opens to and not the copies of a buffer that grows.
 func readUpTo(r io.Reader, most int64, likely int) ([]byte, error) {
-	var b bytes.Buffer
-	b.Grow(int(min(most, int64(likely))) + bytes.MinRead)
-	_, err := b.ReadFrom(io.LimitReader(r, most))
-	return b.Bytes(), err
+	var pieces [][]byte
+	for room := min(most, int64(likely)); ; room = min(most, pieceSize) {
+		piece := bytes.NewBuffer(make([]byte, 0, room+bytes.MinRead))
+		n, err := piece.ReadFrom(io.LimitReader(r, room))
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 || len(pieces) == 0 {
+			pieces = append(pieces, piece.Bytes())
+		}
+		if most -= n; n < room || most == 0 {
+			break
+		}
+	}
+	if len(pieces) == 1 {
+		return pieces[0], nil
+	}
+	return bytes.Join(pieces, nil), nil
 }
 
 // recipientOf is the key id of an encrypted session key packet (RFC 9580,

@@ -219,6 +219,9 @@ func packets(body []byte) [][]byte {
 	}
 	body = withoutQuotes(body)
 	forms := [][]byte{body}
+	if softBroken(body) { // words that came between would be joined to data
+		forms[0] = withoutWords(body)
+	}
 	for n := 0; n < 3 && (bytes.Contains(forms[0], []byte("=3D")) || softBroken(forms[0])); n++ {
 		forms = [][]byte{decodeQP(forms[0]), body}
 	}
@@ -297,6 +300,22 @@ func withoutQuotes(b []byte) []byte {
 		var line []byte
 		line, b = cutLine(b)
 		out = append(append(out, bytes.TrimLeft(line, " \t>|")...), '\n')
+	}
+	return out
+}
+
+// withoutWords leaves out lines of several words, none of which is as long as
+// armor's data.
+func withoutWords(b []byte) []byte {
+	out := make([]byte, 0, len(b))
+	for len(b) > 0 {
+		var line []byte
+		line, b = cutLine(b)
+		words := bytes.Fields(line)
+		if len(words) > 2 && !slices.ContainsFunc(words, func(w []byte) bool { return len(w) >= 16 }) {
+			continue
+		}
+		out = append(append(out, line...), '\n')
 	}
 	return out
 }

@@ -13,28 +13,55 @@ type AuthResults struct {
 	From  string // domain that DMARC was evaluated for
 }
 
-// AuthResults reads the topmost Authentication-Results field (RFC 8601). One
-// of another authserv-id, or further down, may have been written by anybody.
+// AuthResults reads what the server of this authserv-id reported (RFC 8601). Fields
+// of other servers are passed over: an inner server may have added one later, and
+// what anybody else wrote says nothing to us. Of those with our id the topmost counts,
+// since fields are put on top: a forged one lies below the real one, if our server let
+// it through at all (section 5). Where two of them say different things, it does let
+// forgeries through, and none is believed.
 func (r *Reading) AuthResults(authservID string) AuthResults {
-	fields := r.Header.All("Authentication-Results")
-	if len(fields) == 0 || authservID == "" {
-		return AuthResults{}
-	}
-	id, results, err := authres.Parse(fields[0])
-	id, _, _ = strings.Cut(strings.TrimSpace(id), " ")
-	if err != nil || !strings.EqualFold(id, authservID) {
-		return AuthResults{}
-	}
 	var out AuthResults
+	met := false
+	for _, field := range r.Header.All("Authentication-Results") {
+		if authservID == "" || !strings.EqualFold(authserv(field), authservID) {
+			continue
+		}
+		found, ok := dmarcIn(field)
+		switch {
+		case !ok:
+			return AuthResults{}
+		case !met:
+			met, out = true, found
+		case found.DMARC != "" && found != out:
+			return AuthResults{}
+		}
+	}
+	return out
+}
+
+// authserv is the id of the server that a field says it is by.
+func authserv(field string) string {
+	id, _, _ := strings.Cut(quotedText.ReplaceAllString(field, " "), ";")
+	id, _, _ = strings.Cut(strings.TrimSpace(id), " ")
+	return id
+}
+
+// dmarcIn is the one DMARC result in a field; not ok where there are two, or where
+// the field can't be read.
+func dmarcIn(field string) (out AuthResults, ok bool) {
+	_, results, err := authres.Parse(field)
+	if err != nil {
+		return AuthResults{}, false
+	}
 	for _, res := range results {
-		if d, ok := res.(*authres.DMARCResult); ok {
+		if d, is := res.(*authres.DMARCResult); is {
 			if out.DMARC != "" {
-				return AuthResults{} // two verdicts: no verdict
+				return AuthResults{}, false
 			}
 			out = AuthResults{DMARC: string(d.Value), From: strings.ToLower(d.From)}
 		}
 	}
-	return out
+	return out, true
 }
 
 // Aligned reports whether our own mail server found DMARC to pass for the

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"liaison/gateway/entity/mangle"
 )
 
 // seedMails adds every mail of the golden directories.
@@ -118,8 +120,8 @@ func FuzzHTML(f *testing.F) {
 }
 
 func FuzzReplyText(f *testing.F) {
-	for _, m := range everyLanguage {
-		f.Add(m.banner + "\n\n" + m.answer + "\n\n" + m.farewell + "\nName\n" + m.footer + "\n\n" + m.attributions[0] + "\n> old\n" + m.block + "\n\n" + m.disclaimer)
+	for _, m := range mangle.Languages {
+		f.Add(m.Banner + "\n\n" + m.Answer + "\n\n" + m.Farewell + "\nName\n" + m.Footer + "\n\n" + m.Attributions[0] + "\n> old\n" + m.Block + "\n\n" + m.Disclaimer)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		s = strings.ToValidUTF8(s, "?")

@@ -75,7 +75,6 @@ func (h *Header) raw(name string) string {
 }
 
 var (
-	fieldName  = regexp.MustCompile(`^[!-9;-~]+[ \t]*:`)
 	msgID      = regexp.MustCompile(`<[^<>\s]{1,900}>`)
 	addrSpec   = regexp.MustCompile(`[^\s<>"(),:;@]+@[^\s<>"(),:;@]+`)
 	quotedText = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|\((?:[^()\\]|\\.)*\)`)
@@ -102,7 +101,7 @@ func splitHeader(raw []byte) (fields []Field, body []byte, whole bool) {
 			return fields, after, true
 		}
 		folded := line[0] == ' ' || line[0] == '\t'
-		if !folded && !fieldName.Match(line[:min(len(line), 256)]) {
+		if !folded && !isField(line) {
 			if field != nil || len(fields) > 0 || !bytes.HasPrefix(line, []byte("From ")) && !bytes.HasPrefix(line, []byte(">From ")) {
 				break
 			}
@@ -122,6 +121,16 @@ func splitHeader(raw []byte) (fields []Field, body []byte, whole bool) {
 	}
 	flush()
 	return fields, rest, true
+}
+
+// isField reports whether a line begins with a field's name and a colon.
+func isField(line []byte) bool {
+	head := line[:min(len(line), 256)]
+	n := 0
+	for n < len(head) && head[n] > ' ' && head[n] < 0x7f && head[n] != ':' {
+		n++
+	}
+	return n > 0 && bytes.HasPrefix(bytes.TrimLeft(head[n:], " \t"), []byte(":"))
 }
 
 // pastBlank is what follows the first empty line.

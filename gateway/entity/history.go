@@ -9,13 +9,11 @@ import (
 // such as "Original Message", a ruler with labels after it, or labels alone.
 func beginsHistory(lines []string, i int) bool {
 	t := strings.TrimSpace(lines[i])
-	if m := marked.FindStringSubmatch(t); m != nil && originalWords.MatchString(m[1]) {
+	words, isMarked := betweenDashes(t)
+	if isMarked && originalWords.MatchString(words) || begun.MatchString(t) {
 		return true
 	}
-	if begun.MatchString(t) {
-		return true
-	}
-	if ruled := len(t) >= 3 && isRuler(t) || marked.MatchString(t); ruled {
+	if isMarked || len(t) >= 3 && isRuler(t) {
 		for j := i + 1; j < min(len(lines), i+4); j++ {
 			if strings.TrimSpace(lines[j]) != "" {
 				return isHeaderBlock(lines, j) || attribution(lines, j) > 0 && !quoteFollows(lines, j+1) && len(t) > 10
@@ -27,6 +25,18 @@ func beginsHistory(lines []string, i int) bool {
 
 // marked is words between dashes or the like: "-----Original Message-----".
 var marked = regexp.MustCompile(`^[\s*>]*[-_=]{2,}\s*([\pL][\pL .,'’:()-]{3,60}?)\s*[:]?\s*[-_=]{2,}[\s*]*$|^\*{2,}\s*([\pL][\pL .'’]{3,60}?)\s*\*{2,}$`)
+
+// betweenDashes are the words between the dashes of a line, if it is nothing else.
+func betweenDashes(t string) (words string, ok bool) {
+	if !strings.HasPrefix(t, "**") && strings.IndexAny(strings.TrimLeft(t, " \t*>"), "-_=") != 0 {
+		return "", false
+	}
+	m := marked.FindStringSubmatch(t)
+	if m == nil {
+		return "", false
+	}
+	return m[1] + m[2], true
+}
 
 // isHeaderBlock reports whether lines from i on are the header of an older mail, as
 // programs write it: a sender with an address and another label, or labels of
@@ -108,14 +118,19 @@ func attribution(lines []string, i int) int {
 	return 0
 }
 
+const digits = "0123456789"
+
 var (
-	aTime    = regexp.MustCompile(`\d{1,2}\s?[:.h]\s?\d{2}|\d{1,2}\s?(am|pm|AM|PM)\b`)
-	aDate    = regexp.MustCompile(`\b(?:19|20)\d{2}\b|\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\b\d{1,2}\.? ?\pL{3,}|\pL{3,}\.? \d{1,2}\b|年`)
-	fullDate = regexp.MustCompile(`\b(?:19|20)\d{2}\b|\b\d{1,2}[./-]\s?\d{1,2}[./-]\s?\d{2,4}`)
-	anyAddr  = regexp.MustCompile(`[^\s<>@]+@[^\s<>@]+\.\pL{2,}|<mailto:|\[mailto:`)
-	datedBy  = regexp.MustCompile(`^\W{0,3}(?:\d{1,2}[.:/-]\d{1,2}|(?:19|20)\d{2}[-/.]|\d{1,2}\.? \pL{3,}|\pL{2,9}\.?,? \d{1,2}\.? \pL{3,}|\pL{2,4}\.?, \d|\d{4}年)`)
-	dashWrap = regexp.MustCompile(`^-{3,}.*-{3,}$`)
+	aTime    = markedBy(digits, `\d{1,2}\s?[:.h]\s?\d{2}|\d{1,2}\s?(am|pm|AM|PM)\b`)
+	aDate    = markedBy(digits+"年", `\b(?:19|20)\d{2}\b|\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\b\d{1,2}\.? ?\pL{3,}|\pL{3,}\.? \d{1,2}\b|年`)
+	fullDate = markedBy(digits, `\b(?:19|20)\d{2}\b|\b\d{1,2}[./-]\s?\d{1,2}[./-]\s?\d{2,4}`)
+	anyAddr  = markedBy("@:", `[^\s<>@]+@[^\s<>@]+\.\pL{2,}|<mailto:|\[mailto:`)
+	datedBy  = markedBy(digits, `^\W{0,3}(?:\d{1,2}[.:/-]\d{1,2}|(?:19|20)\d{2}[-/.]|\d{1,2}\.? \pL{3,}|\pL{2,9}\.?,? \d{1,2}\.? \pL{3,}|\pL{2,4}\.?, \d|\d{4}年)`)
+	dashWrap = markedBy("-", `^-{3,}.*-{3,}$`)
 )
+
+// begins reports whether a line begins as attributions do: with "On" or a date.
+func begins(s string) bool { return datedBy.MatchString(s) || onWord.MatchString(s) }
 
 // startsAttribution reports whether an attribution of several lines may begin
 // with a line: with a date, or a name and the beginning of an address, and not
@@ -124,12 +139,13 @@ func startsAttribution(s string) bool {
 	if strings.HasSuffix(s, ".") || strings.HasSuffix(s, "!") || strings.HasSuffix(s, "?") {
 		return false
 	}
-	return (onWord.MatchString(s) || datedBy.MatchString(s)) && aDate.MatchString(s) || anyAddr.MatchString(s) && (strings.HasSuffix(s, ">") || wroteVerb.MatchString(s) && aDate.MatchString(s))
+	date := aDate.MatchString(s)
+	return date && begins(s) || anyAddr.MatchString(s) && (strings.HasSuffix(s, ">") || date && wroteVerb.MatchString(s))
 }
 
 // introduces reports whether a line says that somebody wrote at some time: who
 // and when in any order, with a verb or without, before a colon or between
-// dashes.
+// dashes. What costs most is asked last.
 func introduces(s string) bool {
 	dashed := dashWrap.MatchString(s)
 	s = strings.Trim(s, "-–—*_ \t")
@@ -137,21 +153,16 @@ func introduces(s string) bool {
 		return false
 	}
 	colon := strings.HasSuffix(s, ":") || strings.HasSuffix(s, "：")
-	verb := wroteVerb.MatchString(s)
-	date, addr, timed := aDate.MatchString(s), anyAddr.MatchString(s), aTime.MatchString(s)
-	begins := onWord.MatchString(s) || datedBy.MatchString(s)
-	atEnd := endsInVerb.MatchString(s)
+	date, addr := aDate.MatchString(s), anyAddr.MatchString(s)
 	switch {
-	case verb && dashed:
+	case dashed && wroteVerb.MatchString(s):
 		return true
-	case colon && verb && (date && timed || addr || begins && fullDate.MatchString(s)):
+	case colon && (addr || date && aTime.MatchString(s) || fullDate.MatchString(s) && begins(s)) && wroteVerb.MatchString(s):
 		return true
-	case colon && date && addr && (timed || begins):
+	case colon && date && addr && (aTime.MatchString(s) || begins(s)):
 		return true
-	case atEnd && begins && date && (timed || addr):
-		return true
-	case begins && date && addr && strings.HasSuffix(s, ">") && (timed || datedBy.MatchString(s)):
-		return true
+	case !date || !(addr || aTime.MatchString(s)) || !begins(s):
+		return false
 	}
-	return false
+	return endsInVerb.MatchString(s) || addr && strings.HasSuffix(s, ">") && (aTime.MatchString(s) || datedBy.MatchString(s))
 }

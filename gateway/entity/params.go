@@ -12,13 +12,13 @@ import (
 // lower case; one that can't be is the fallback.
 func mediaType(v, fallback string) (string, map[string]string) {
 	kind, rest, _ := strings.Cut(v, ";")
-	kind = strings.ToLower(strings.TrimSpace(kind))
-	if first, more, ok := strings.Cut(kind, " "); ok { // the semicolon is lost
+	if first, more, ok := strings.Cut(strings.TrimSpace(kind), " "); ok { // the semicolon is lost
 		kind = strings.Trim(first, `"`)
 		if strings.Contains(more, "=") {
-			rest = v[len(first):] + ";" + rest
+			rest = more + ";" + rest
 		}
 	}
+	kind = strings.ToLower(strings.TrimSpace(kind))
 	if fallback != "" && !isMediaType(kind) {
 		kind = fallback
 	}

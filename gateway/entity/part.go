@@ -136,7 +136,7 @@ func guessBoundary(body []byte) string {
 	for _, m := range boundaryLine.FindAllSubmatchIndex(head, 20) {
 		boundary := string(head[m[2]:m[3]])
 		next, _ := cutLine(body[min(len(body), m[1]+1):])
-		if fieldName.Match(next[:min(len(next), 256)]) || len(boundary) > 2 && bytes.Count(body, []byte("\n--"+boundary)) > 1 {
+		if isField(next) || len(boundary) > 2 && bytes.Count(body, []byte("\n--"+boundary)) > 1 {
 			return boundary
 		}
 	}

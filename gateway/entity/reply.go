@@ -57,7 +57,7 @@ func withoutQuoted(lines []string) []string {
 		if isQuoted(lines[i]) {
 			continue
 		}
-		if i < maxJudged && strings.TrimSpace(lines[i]) != "" {
+		if i < maxJudged && strings.TrimSpace(lines[i]) != "" && quoteIsNear(lines, i+1) {
 			if n := attribution(lines, i); n > 0 && quoteFollows(lines, i+n) {
 				i += n - 1
 				continue
@@ -71,10 +71,38 @@ func withoutQuoted(lines []string) []string {
 	return out
 }
 
-// quotePrefix is ">" or "|", or the initials of who wrote before them.
-var quotePrefix = regexp.MustCompile(`^\s*(?:>|\| |\|$|[A-Z]{1,3}> |<{2,})`)
+// isQuoted reports whether a line begins with ">" or "|", or with the initials of
+// who wrote before them. It is asked of every line of a mail: no expression.
+func isQuoted(line string) bool {
+	t := strings.TrimLeft(line, " \t\f\r\n")
+	if t == "" {
+		return false
+	}
+	switch t[0] {
+	case '>':
+		return true
+	case '|':
+		return t == "|" || strings.HasPrefix(t, "| ")
+	case '<':
+		return strings.HasPrefix(t, "<<")
+	}
+	n := 0
+	for n < len(t) && t[n] >= 'A' && t[n] <= 'Z' {
+		n++
+	}
+	return n > 0 && n <= 3 && strings.HasPrefix(t[n:], "> ")
+}
 
-func isQuoted(line string) bool { return quotePrefix.MatchString(line) }
+// quoteIsNear reports whether a quoted line follows so soon that an attribution
+// which ends before line i, or a few lines further on, may introduce it.
+func quoteIsNear(lines []string, i int) bool {
+	for n := range maxAttribution {
+		if i+n < len(lines) && quoteFollows(lines, i+n) {
+			return true
+		}
+	}
+	return false
+}
 
 // quoteFollows reports whether the next line that isn't empty is quoted.
 func quoteFollows(lines []string, i int) bool {
@@ -152,7 +180,7 @@ func onlyShort(lines []string, most int) bool {
 }
 
 // boxLine is a line of a form: never a signature, never a disclaimer.
-var boxLine = regexp.MustCompile(`(?i)\b[A-Z]{1,2}[0-9]{1,2}(?:\.[0-9]{1,2})?\s*[:：]?\s*[\[［【]|JCOFORM/`)
+var boxLine = markedBy("[［【/", `(?i)\b[A-Z]{1,2}[0-9]{1,2}(?:\.[0-9]{1,2})?\s*[:：]?\s*[\[［【]|JCOFORM/`)
 
 // isFooter reports whether a line is what a phone or program put under a mail.
 func isFooter(t string) bool {

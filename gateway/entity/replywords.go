@@ -17,6 +17,21 @@ func compiled(expression string) late {
 // MatchString reports whether the expression is in s.
 func (l late) MatchString(s string) bool { return l().MatchString(s) }
 
+// cheap is an expression that is asked only of texts that hold one of some
+// characters, without which it can't be there: most lines hold none, and a mail may
+// have very many lines.
+type cheap struct {
+	marks string
+	late
+}
+
+func markedBy(marks, expression string) cheap { return cheap{marks, compiled(expression)} }
+
+// MatchString reports whether the expression is in s.
+func (c cheap) MatchString(s string) bool {
+	return strings.ContainsAny(s, c.marks) && c.late.MatchString(s)
+}
+
 // The words by which programs introduce, end and warn of mails, in the languages
 // of the Union and of its neighbours: bg cs da de el en es et fi fr ga hr hu it lt
 // lv mt nl pl pt ro sk sl sv, and no ru tr uk.

@@ -6,7 +6,9 @@
 // does, and says what that does to the truth: nothing, something added outside
 // the signature, bytes lost for ever. Rules can be combined; they apply in the
 // order in which such things happen to a mail. Spoofs are mails that try to pass
-// an attacker's words off as somebody else's.
+// an attacker's words off as somebody else's. A Told is any other mail with the truth
+// about it: notices of servers and programs, replies in every language, charsets,
+// torments of MIME.
 //
 // It knows no keys: it is handed what is sealed. Read first: Mail, then Rule.
 package mangle

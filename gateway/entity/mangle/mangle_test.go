@@ -2,6 +2,7 @@ package mangle_test
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,6 +15,13 @@ import (
 	"liaison/gateway/entity/mangle"
 	"liaison/gateway/form"
 )
+
+// full runs what takes minutes: "go test ./gateway/entity/mangle -full -v".
+var full = flag.Bool("full", false, "every pair of rules, and hostile mails of full size")
+
+// sampled is one in how many pairs of rules is tried without -full: each rule
+// still meets several others.
+const sampled = 16
 
 // The truth: one form, its subject, who sealed it.
 const (
@@ -201,7 +209,9 @@ func TestManglingsAloneAndInPairsAreReadRightOrNotAtAll(t *testing.T) {
 	}
 	for i, a := range rules {
 		for j, b := range rules[i+1:] {
-			read(i+j, a, b)
+			if *full || (7*i+j)%sampled == 0 {
+				read(i+j, a, b)
+			}
 		}
 	}
 	rate := 100 * float64(right) / float64(total)

@@ -2,6 +2,7 @@ package mangle
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -43,6 +44,7 @@ func Spoofs(p Pieces) []Spoof {
 			out = append(out, Spoof{name + ", " + how, p.mail(from, body)})
 		}
 	}
+	slices.SortFunc(out, func(a, b Spoof) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }
 
