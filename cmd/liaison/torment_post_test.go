@@ -41,7 +41,7 @@ const mailPassword = "an invented password"
 // ownServer is the mail server that comes with the program.
 type ownServer struct{ server *mailtest.Server }
 
-func newOwnServer(t *testing.T, accounts ...string) *ownServer {
+func newOwnServer(t *testing.T, accounts ...string) carrier {
 	t.Helper()
 	server, err := mailtest.New(mailtest.Options{AuthServID: "mx.gateway.example"})
 	if err != nil {

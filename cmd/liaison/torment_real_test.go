@@ -9,6 +9,7 @@ import (
 	"net/mail"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,7 +34,9 @@ func newOrdinaryServers(t *testing.T, accounts ...string) carrier {
 	return &ordinaryServers{dovecot, mailtest.Postfix(t, mailtest.PostfixOptions{Auth: dovecot, LMTP: routes})}
 }
 
-func (r *ordinaryServers) servers() (imap, smtp string) { return r.dovecot.IMAPSAddr, r.postfix.SMTPAddr }
+func (r *ordinaryServers) servers() (imap, smtp string) {
+	return r.dovecot.IMAPSAddr, r.postfix.SMTPAddr
+}
 
 func (r *ordinaryServers) config(imap, smtp string) string {
 	return fmt.Sprintf("mail:\n  authserv_id: mx.gateway.example\n"+
@@ -109,7 +112,7 @@ func handedOver(raw []byte) (int64, error) {
 }
 
 func (r *ordinaryServers) faults() []fault {
-	return []fault{crashing("Dovecot", r.dovecot), crashing("Postfix", r.postfix)}
+	return []fault{crashing("Dovecot", &oneAtATime{server: r.dovecot}), crashing("Postfix", &oneAtATime{server: r.postfix})}
 }
 
 // server is a server that can be killed.
@@ -125,24 +128,60 @@ func crashing(name string, s server) fault {
 			return err
 		}
 		rest(ctx, x.while)
-		var err error
-		for range 20 { // what was killed may still be there
-			if err = s.Start(); err == nil {
-				return nil
-			}
-		}
-		return err
+		return s.Start()
 	}}
 }
 
+func startAgain(s server) (err error) {
+	for range 10 { // what was killed may still be there
+		if err = s.Start(); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// oneAtATime is a server that several faults strike.
+type oneAtATime struct {
+	server
+	mu sync.Mutex // held from Crash to Start
+}
+
+func (o *oneAtATime) Crash() error {
+	o.mu.Lock()
+	err := o.server.Crash()
+	if err != nil {
+		o.mu.Unlock()
+	}
+	return err
+}
+
+func (o *oneAtATime) Start() error {
+	defer o.mu.Unlock()
+	return startAgain(o.server)
+}
+
+// revive starts a PostgreSQL that ended because its disk was full.
+func (o *oneAtATime) revive(c *storetest.Cluster) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if c.Exec("SELECT 1") == nil {
+		return nil
+	}
+	_ = c.Crash() // what is left of it
+	return startAgain(c)
+}
+
 func TestTormentOfTwoNodesOnPostgreSQLWithDovecotAndPostfix(t *testing.T) {
-	cluster, address := storetest.NewListeningCluster(t)
+	disk := newDisk(t)
+	cluster, address := storetest.NewListeningCluster(t, disk.dir)
 	if err := cluster.Exec("CREATE DATABASE liaison"); err != nil {
 		t.Fatal(err)
 	}
 	pg := newWire(t, "PostgreSQL", address)
 	w := newWorld(t, seedOf(t), "postgres://postgres@"+pg.address()+"/liaison?sslmode=disable", 2, newOrdinaryServers)
 	w.wires["PostgreSQL"] = pg
-	w.faults = append(w.faults, crashing("PostgreSQL", cluster))
+	db := &oneAtATime{server: cluster}
+	w.faults = append(disk.faults(func() error { return db.revive(cluster) }), crashing("PostgreSQL", db))
 	w.suffer(measure(t))
 }

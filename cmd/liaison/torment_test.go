@@ -53,7 +53,9 @@ func seedOf(t *testing.T) uint64 {
 }
 
 func TestTormentOnSQLiteWithTheEmbeddedMailServer(t *testing.T) {
-	w := newWorld(t, seedOf(t), "sqlite:data/liaison.db", 1, func(t *testing.T, accounts ...string) carrier { return newOwnServer(t, accounts...) })
+	disk := newDisk(t)
+	w := newWorld(t, seedOf(t), "sqlite:"+disk.dir+"/liaison.db", 1, newOwnServer)
+	w.faults = disk.faults(func() error { return nil })
 	w.suffer(measure(t))
 }
 

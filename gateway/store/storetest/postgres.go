@@ -27,6 +27,7 @@ import (
 // folder. Its shell waits on stdin: when the process ends, however it ends, the
 // pipe closes and the shell stops the server.
 type Cluster struct {
+	under        string // where its folder is made; "" where temporary ones are
 	dir, program string
 	user         *syscall.SysProcAttr // who runs it: never root
 	args         string
@@ -127,9 +128,10 @@ func newCluster(t testing.TB, c *Cluster) *Cluster {
 	return c
 }
 
-// NewListeningCluster is NewCluster with a port on loopback beside the socket, for
-// who puts something between the server and its clients; address is host:port.
-func NewListeningCluster(t testing.TB) (c *Cluster, address string) {
+// NewListeningCluster is NewCluster with its data under a folder, on a disk of the
+// caller's, and with a port on loopback beside the socket, for who puts something
+// between the server and its clients; address is host:port.
+func NewListeningCluster(t testing.TB, under string) (c *Cluster, address string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -137,7 +139,7 @@ func NewListeningCluster(t testing.TB) (c *Cluster, address string) {
 	}
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	l.Close()
-	return newCluster(t, &Cluster{port: port}), "127.0.0.1:" + port
+	return newCluster(t, &Cluster{under: under, port: port}), "127.0.0.1:" + port
 }
 
 // DSN names a database of the cluster.
@@ -185,7 +187,7 @@ func startCluster(c *Cluster) (*Cluster, error) {
 	if c.program, err = program("postgres"); err != nil {
 		return nil, err
 	}
-	if c.dir, err = os.MkdirTemp("", "liaison-pg"); err != nil {
+	if c.dir, err = os.MkdirTemp(c.under, "liaison-pg"); err != nil {
 		return nil, err
 	}
 	if c.user, err = lend(c.dir); err != nil {
