@@ -31,10 +31,9 @@ func (w *world) ordinary() []fault {
 		}},
 		{"system dies", func(context.Context, *strike) error { w.witness.die(); return nil }},
 	}
-	for i, node := range w.nodes {
-		out = append(out, fault{"kill -9 of a gateway", func(context.Context, *strike) error { node.kill(); return nil }},
-			fault{"a gateway freezes", func(ctx context.Context, s *strike) error { node.freeze(ctx, 3*s.while); return nil }})
-		_ = i
+	for _, node := range w.nodes {
+		kill := fault{"kill -9 of a gateway", func(context.Context, *strike) error { node.kill(); return nil }}
+		out = append(out, kill, kill, kill, fault{"a gateway freezes", func(ctx context.Context, s *strike) error { node.freeze(ctx, 3*s.while); return nil }})
 	}
 	for _, agent := range w.agents {
 		out = append(out, fault{"kill -9 of an agent", func(context.Context, *strike) error { agent.kill(); return nil }})
@@ -56,7 +55,7 @@ func (w *world) ordinary() []fault {
 // twice at once, until ctx ends. All have passed when it returns.
 func (w *world) strikeOn(ctx context.Context, longest time.Duration) {
 	faults := append(w.ordinary(), w.faults...)
-	slices.SortFunc(faults, func(a, b fault) int { return strings.Compare(a.name, b.name) }) // maps come in any order, the dice don't
+	slices.SortStableFunc(faults, func(a, b fault) int { return strings.Compare(a.name, b.name) }) // maps come in any order, the dice don't
 	rng := w.dice(2)
 	on := make([]sync.Mutex, len(faults))
 	var all sync.WaitGroup

@@ -115,14 +115,14 @@ func (w *world) fill(rng *rand.Rand, f torment.Form) (torment.Form, string) {
 	goods := fmt.Sprintf("B1: [%s] B3: [LV] C1: [TOBA] C2: [Cigarettes] C4: [%s] C5: [H87] C14: [SEZ]", time.Now().UTC().Format(time.DateOnly), f.Quantity())
 	what := "A1: [SEZ] "
 	switch rng.IntN(20) {
-	case 0, 1:
+	case 0, 1, 11, 12:
 		if original, ok := w.takeSettled(rng, f.Sender); ok {
-			f.To, f.Replaces = original.To, original.Reference
+			f.To, f.Replaces, f.Fate = original.To, original.Reference, replacing(f.Sender)
 			return f, "A1: [COR] A5: [" + original.Reference + "] C4: [" + f.Quantity() + "]"
 		}
 	case 2:
 		if original, ok := w.takeSettled(rng, f.Sender); ok {
-			f.To, f.Replaces, f.Cancels = original.To, original.Reference, true
+			f.To, f.Replaces, f.Cancels, f.Fate = original.To, original.Reference, true, replacing(f.Sender)
 			return f, "A1: [CAN] A5: [" + original.Reference + "]"
 		}
 	case 3:
@@ -150,6 +150,15 @@ func (w *world) fill(rng *rand.Rand, f torment.Form) (torment.Form, string) {
 		what += "A9: [U] "
 	}
 	return f, what + goods
+}
+
+// replacing is what becomes of a correction: one in the clear never replaces
+// anything by itself.
+func replacing(sender string) torment.Fate {
+	if sender == "GE" {
+		return torment.Held
+	}
+	return torment.Relayed
 }
 
 // takeSettled takes one of a sender's forms that it was told are accepted, the

@@ -128,6 +128,9 @@ func (w *world) settle(most time.Duration, offered <-chan struct{}) {
 		w.jump(min(ahead, time.Hour))
 		rest(w.ctx, time.Second)
 		quiet++
+		if awaited := w.book.Awaited(); int(ahead/time.Minute)%15 == 0 {
+			w.t.Logf("still %d to come: %v", len(awaited), awaited[:min(5, len(awaited))])
+		}
 		select {
 		case <-offered:
 		default:

@@ -25,9 +25,10 @@ type T interface {
 	Failed() bool
 }
 
-// How long a real mail server may take to start, and to stop.
+// How long a real mail server may take to start, where much else is going on, and
+// to stop.
 const (
-	startPatience = 15 * time.Second
+	startPatience = time.Minute
 	stopPatience  = 5 * time.Second
 )
 
@@ -143,7 +144,7 @@ func (p *process) start() error {
 	}
 	cmd := exec.Command(p.command[0], p.command[1:]...)
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM} // where the test itself is killed
 	if err := cmd.Start(); err != nil {
 		out.Close()
 		return fmt.Errorf("start %s: %w", p.command[0], err)
