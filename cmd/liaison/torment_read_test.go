@@ -119,6 +119,9 @@ func (f *folder) answer(stem string) {
 		A4, A1 string
 		A5     []string
 	}
+	if strings.Contains(text, "(held") { // set aside unopened: the unit's list names it
+		return
+	}
 	if data, err := os.ReadFile(f.w.path(stem + ".answer.json")); err != nil || json.Unmarshal(data, &answer) != nil {
 		f.w.t.Errorf("%s has no answer of the gateway: %s", stem, text)
 		return
@@ -285,11 +288,14 @@ func (w *world) lookAtList(limit int) func() {
 func (w *world) standing(list string) (pending int) {
 	for line := range strings.Lines(list) {
 		var f struct {
-			Reference  string
-			Deliveries []struct{ ID, State, Participant, Reason string }
+			Reference, Inbound, Reason string
+			Deliveries                 []struct{ ID, State, Participant, Reason string }
 		}
 		if json.Unmarshal([]byte(line), &f) != nil {
 			continue
+		}
+		if f.Inbound != "" && strings.Contains(f.Reason, "could not be processed") {
+			w.book.SetAside(f.Inbound)
 		}
 		for _, d := range f.Deliveries {
 			if d.State == "pending" {

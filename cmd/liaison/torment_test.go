@@ -20,7 +20,7 @@ type pains struct {
 
 // measure reads how long the torment is to be: TORMENT=30m for a long one.
 func measure(t *testing.T) pains {
-	p := pains{faults: 10 * time.Second, longest: 2 * time.Second, rate: 12, settle: 3 * time.Minute}
+	p := pains{faults: 8 * time.Second, longest: 2 * time.Second, rate: 8, settle: 3 * time.Minute}
 	if text := os.Getenv("TORMENT"); text != "" {
 		d, err := time.ParseDuration(text)
 		if err != nil {

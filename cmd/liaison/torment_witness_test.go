@@ -125,7 +125,11 @@ func (x *witness) send(id, text string) {
 	}
 	submit := uuid.NewString()
 	for x.w.ctx.Err() == nil {
-		if answer := x.submit(submit, message); answer != nil {
+		answer := x.submit(submit, message)
+		if answer != nil && len(answer.Sealed) == 0 {
+			return // set aside unopened: the unit's list names it
+		}
+		if answer != nil {
 			m := x.message(answer.Sealed)
 			relay, _, opened := partsOf(m)
 			x.w.book.Shown(x.code, "answer to "+id, opened, false)

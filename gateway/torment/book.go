@@ -87,6 +87,7 @@ type Book struct {
 	told         []Told
 	frames       []Frame
 	shown        []shown
+	setAside     map[string]bool // messages that the unit was told it must look at
 }
 
 // offer is one time that a form was offered, which is to be answered.
@@ -106,7 +107,7 @@ type shown struct {
 
 // NewBook is the book of a run among these participants.
 func NewBook(participants ...Participant) *Book {
-	b := &Book{participants: map[string]Participant{}, byReference: map[string]int{}, numbers: map[string]string{}}
+	b := &Book{participants: map[string]Participant{}, byReference: map[string]int{}, numbers: map[string]string{}, setAside: map[string]bool{}}
 	for _, p := range participants {
 		b.participants[p.Code] = p
 	}
@@ -161,6 +162,14 @@ func (b *Book) resolved() []Received {
 		}
 	}
 	return out
+}
+
+// SetAside notes a message that could not be processed and waits, whole, for a
+// person of the unit: it isn't lost, and its sender has no answer.
+func (b *Book) SetAside(id string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.setAside[id] = true
 }
 
 // Told notes a state that somebody was told.

@@ -9,18 +9,19 @@ type Figures struct {
 	Repeats                          int // that came again under the same identity
 	Corrections                      int
 	Frames, Statuses                 int
+	SetAside                         int // wait for a person of the unit
 }
 
 func (f Figures) String() string {
-	return fmt.Sprintf("%d forms in %d offers, %d accepted (%d corrections and cancellations), %d answers, %d deliveries and %d repeats of them, %d numbered frames, %d states told",
-		f.Forms, f.Offers, f.Accepted, f.Corrections, f.Answers, f.Deliveries, f.Repeats, f.Frames, f.Statuses)
+	return fmt.Sprintf("%d forms in %d offers, %d accepted (%d corrections and cancellations), %d answers, %d deliveries and %d repeats of them, %d numbered frames, %d states told, %d set aside",
+		f.Forms, f.Offers, f.Accepted, f.Corrections, f.Answers, f.Deliveries, f.Repeats, f.Frames, f.Statuses, f.SetAside)
 }
 
 // Figures count the run so far.
 func (b *Book) Figures() Figures {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	f := Figures{Forms: len(b.forms), Offers: len(b.offers), Answers: len(b.answers), Frames: len(b.frames), Statuses: len(b.told)}
+	f := Figures{Forms: len(b.forms), Offers: len(b.offers), Answers: len(b.answers), Frames: len(b.frames), Statuses: len(b.told), SetAside: len(b.setAside)}
 	for n := range b.accepted() {
 		f.Accepted++
 		if b.forms[n].Replaces != "" {

@@ -82,11 +82,15 @@ func (b *Book) accepted() map[int]bool {
 }
 
 // Awaited is what must still come: an answer to every offer, and every accepted
-// form at every recipient. A form that was replaced may have been overtaken.
+// form at every recipient. A form that was replaced may have been overtaken; what
+// was set aside has no answer, one for each.
 func (b *Book) Awaited() []Violation {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	out := b.unanswered()
+	if len(out) <= len(b.setAside) { // they lie before the unit
+		out = nil
+	}
 	accepted, replaced, have := b.accepted(), b.replaced(), map[string]bool{}
 	for _, r := range b.resolved() {
 		have[r.By+" "+r.Reference] = true

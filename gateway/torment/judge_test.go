@@ -82,6 +82,19 @@ func TestOriginalThatItsCorrectionOvertookMayStayAway(t *testing.T) {
 	}
 }
 
+func TestOfferThatWasSetAsideNeedsNoAnswerButOneMoreDoes(t *testing.T) {
+	b := run()
+	b.SetAside("message 1")
+	b.Offered(b.forms[0], "the same again")
+	if got := b.Violations(); len(got) > 0 {
+		t.Errorf("violations = %v; want none", got)
+	}
+	b.Offered(b.forms[0], "and again")
+	if got := b.Violations(); len(got) != 2 {
+		t.Errorf("violations = %v; want both offers without an answer", got)
+	}
+}
+
 func TestEveryPlantedViolationIsFound(t *testing.T) {
 	for _, c := range []struct {
 		name  string
