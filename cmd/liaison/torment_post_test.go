@@ -116,6 +116,7 @@ func submitTo(address string, trust *tls.Config, from, password, raw string) err
 		return err
 	}
 	defer c.Close()
+	c.CommandTimeout, c.SubmissionTimeout = 10*time.Second, 20*time.Second // its own are minutes: a silent server would hold the officer
 	if err := c.Auth(sasl.NewPlainClient("", from, password)); err != nil {
 		return err
 	}
