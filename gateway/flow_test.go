@@ -179,6 +179,27 @@ func TestChannelThatFailsIsFollowedByTheNextAndTheSenderHears(t *testing.T) {
 	f.gets("LV", "LV-VID-2027-000002", "did not reach PL|+48 1")
 }
 
+func TestFormWaitsForASystemThatHasNoOtherChannelHoweverLongItIsAway(t *testing.T) {
+	f := newFlowOf(t, strings.Replace(operationYAML, "{kind: websocket}, {kind: pgp-mail, address: jco@fi.example}", "{kind: websocket}", 1))
+	f.submit("LV", seizure("FI"), gateway.Accepted)
+	f.submit("LV", "A9: [U] "+seizure("FI", "C4: [9]"), gateway.Accepted)
+	for range 20 { // more days than a mail is tried
+		f.pass(24 * time.Hour)
+	}
+	for _, text := range f.got("LV") {
+		if strings.Contains(text, "did not reach") {
+			t.Errorf("LV is told:\n%s\nwant nothing given up", text)
+		}
+	}
+	f.gets("FI")
+	_, _, err := f.store.OpenSession(t.Context(), gateway.Session{ID: "s1", Operation: "OP-001", Participant: "FI", Fingerprint: "FI"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.pass(0)
+	f.gets("FI", "LV-VID-2027-000001", "LV-VID-2027-000002")
+}
+
 func TestSenderOfAnUrgentFormHearsWhoHasNotConfirmedInTimeAndWhenAllHave(t *testing.T) {
 	f := newFlow(t)
 	f.submit("LV", seizure("PL, EE", "A9: [U]"), gateway.Accepted)

@@ -88,6 +88,12 @@ var duringOperation = time.Date(2027, 1, 12, 9, 0, 0, 0, time.UTC)
 
 func newFlow(t *testing.T) *flow {
 	t.Helper()
+	return newFlowOf(t, operationYAML)
+}
+
+// newFlowOf is newFlow with another operation.
+func newFlowOf(t *testing.T, yaml string) *flow {
+	t.Helper()
 	f := &flow{t: t, now: duringOperation, outcome: map[operation.ParticipantCode]gateway.Outcome{}}
 	clock := func() time.Time { return f.now }
 	st, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "liaison.db"), store.Options{Key: sha256.Sum256([]byte("tests")), Clock: clock})
@@ -97,11 +103,11 @@ func newFlow(t *testing.T) *flow {
 	t.Cleanup(func() { st.Close() })
 	f.store = st
 	ring := keyring.New(st, clock)
-	op, problems := operation.Parse([]byte(operationYAML), "operation.yaml")
+	op, problems := operation.Parse([]byte(yaml), "operation.yaml")
 	if op == nil || slices.ContainsFunc(problems, func(p operation.Problem) bool { return p.Severity == "error" }) {
 		t.Fatalf("operation: %v", problems)
 	}
-	if err := st.ApplyOperation(t.Context(), op, []byte(operationYAML), gateway.AuditEntry{Kind: gateway.Administration, At: f.now, Actor: "test", Action: "applied"}); err != nil {
+	if err := st.ApplyOperation(t.Context(), op, []byte(yaml), gateway.AuditEntry{Kind: gateway.Administration, At: f.now, Actor: "test", Action: "applied"}); err != nil {
 		t.Fatal(err)
 	}
 	for _, code := range []string{"LV", "PL", "EE", "FI", "TR"} {

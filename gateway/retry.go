@@ -37,11 +37,25 @@ func (g *Gateway) next(op *operation.Operation, d Delivery, e Evidence, err erro
 		return Next{State: ConfirmedBySystem}
 	case Bounced:
 		if d.Unreachable {
-			return g.fallback(op, d, "not-connected")
+			return g.unreached(op, d)
 		}
 		return g.fallback(op, d, "refused-by-server")
 	}
 	return g.later(op, d)
+}
+
+// unreachedWait is how long a delivery rests that no other channel can bring; a
+// new session makes it due at once, whatever this says.
+const unreachedWait = 24 * time.Hour
+
+// unreached goes on to the next channel where nobody was connected in time. Where
+// there is none, the form waits: absence exhausts no channel, and its sender hears
+// of the limit that passed.
+func (g *Gateway) unreached(op *operation.Operation, d Delivery) Next {
+	if op != nil && hasNext(op, d) || d.Type == "TST" {
+		return g.fallback(op, d, "not-connected")
+	}
+	return Next{State: Pending, Reason: "not-connected", RetryAt: g.opt.Now().Add(unreachedWait), Channel: d.Channel, ChannelAt: d.ChannelAt}
 }
 
 // later tries again on the same channel until its backoff is used up or, for a

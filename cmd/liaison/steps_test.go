@@ -163,20 +163,20 @@ func newHall(t *testing.T) *hall {
 	return h
 }
 
-func (h *hall) key(participant string) *openpgp.SecretKey {
-	h.t.Helper()
-	keys, err := openpgp.ParseSecretKeys([]byte(h.read(participant+".asc")), nil)
+func (r *room) key(participant string) *openpgp.SecretKey {
+	r.t.Helper()
+	keys, err := openpgp.ParseSecretKeys([]byte(r.read(participant+".asc")), nil)
 	if err != nil {
-		h.t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	return keys[0]
 }
 
-func (h *hall) certificate(file string) *openpgp.Certificate {
-	h.t.Helper()
-	certs, err := openpgp.ParseCertificates([]byte(h.read(file)))
+func (r *room) certificate(file string) *openpgp.Certificate {
+	r.t.Helper()
+	certs, err := openpgp.ParseCertificates([]byte(r.read(file)))
 	if err != nil {
-		h.t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	return certs[0]
 }

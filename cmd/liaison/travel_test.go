@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, serveMortal(config, os.Getenv("LIAISON_DIES")))
 		os.Exit(exitFailed)
 	}
+	if config := os.Getenv("LIAISON_TORMENT"); config != "" {
+		os.Exit(exitCode(serveJumping(config, os.Getenv("LIAISON_CLOCK")), os.Stderr))
+	}
 	os.Exit(m.Run())
 }
 

@@ -112,7 +112,7 @@ func (s *Store) Claim(ctx context.Context, want gateway.Want, now time.Time) ([]
 	var claimed []gateway.Delivery
 	left := hinted // what is to be looked at again where this fails
 	err := s.write(ctx, func(t *tx) error {
-		c := &claiming{t: t, want: want, now: now, left: make(map[gateway.Lane]struct{})}
+		c := &claiming{t: t, want: want, now: now, left: make(map[gateway.Lane]struct{}), overdue: make(map[gateway.DeliveryID]bool)}
 		if err := c.run(hinted, all); err != nil {
 			return err
 		}
@@ -136,6 +136,7 @@ type claiming struct {
 	now     time.Time
 	clock   int64
 	ids     []any
+	overdue map[gateway.DeliveryID]bool // claimed because nobody reached them in time
 	claimed []gateway.Delivery
 	left    map[gateway.Lane]struct{} // lanes that have, or may have, more
 }
@@ -311,8 +312,12 @@ func (c *claiming) unreachable(lane gateway.Lane) error {
 		}
 		// The shares grow from rank to rank: what is asked of a rank holds for
 		// those above it.
+		taken := len(c.ids)
 		if _, err := c.take(lane, int64(p.Rank()), millis(c.now.Add(-c.t.s.opt.Share(p)))); err != nil {
 			return err
+		}
+		for _, id := range c.ids[taken:] {
+			c.overdue[gateway.DeliveryID(id.(string))] = true
 		}
 	}
 	return nil
@@ -331,15 +336,8 @@ func (c *claiming) read() error {
 	if err != nil {
 		return err
 	}
-	for i := range list {
-		d := &list[i]
-		if d.Channel == operation.WebSocket {
-			at, err := c.reachable(gateway.Lane{Operation: d.Operation, Participant: d.Participant, Channel: d.Channel})
-			if err != nil {
-				return err
-			}
-			d.Unreachable = at != here
-		}
+	for i := range list { // why it was claimed, not where the session is by now
+		list[i].Unreachable = c.overdue[list[i].ID]
 	}
 	c.claimed = list
 	return nil

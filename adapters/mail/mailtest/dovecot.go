@@ -20,7 +20,15 @@ type Real struct {
 	TLS       *tls.Config // trusts its certificate
 	CAFile    string      // that certificate, PEM
 	Password  string      // of every account
+
+	process *process
 }
+
+// Crash kills the server as a power cut would; Start starts it again.
+func (r *Real) Crash() error { return r.process.crash() }
+
+// Start starts the server after a Crash, and waits until it answers.
+func (r *Real) Start() error { return r.process.start() }
 
 // Dovecot starts Dovecot for some accounts ("name@domain"), with IMAP and LMTP
 // on loopback, until the test's end. It skips the test where Dovecot is missing,
@@ -40,9 +48,9 @@ func Dovecot(t T, accounts ...string) *Real {
 	}
 	write(t, filepath.Join(dir, "users"), 0o644, users.String())
 	own(t, filepath.Join(dir, "mail"), "nobody")
-	log := filepath.Join(dir, "log")
 	write(t, filepath.Join(dir, "dovecot.conf"), 0o644, fmt.Sprintf(dovecotConf, dir, ports["imap"], ports["imaps"], ports["lmtp"], ports["auth"]))
-	run(t, log, r.IMAPAddr, program, "-F", "-c", filepath.Join(dir, "dovecot.conf"))
+	r.process = &process{command: []string{program, "-F", "-c", filepath.Join(dir, "dovecot.conf")}, address: r.IMAPAddr, log: filepath.Join(dir, "log")}
+	run(t, r.process)
 	return r
 }
 

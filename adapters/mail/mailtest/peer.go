@@ -9,6 +9,8 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -23,9 +25,10 @@ type T interface {
 	Failed() bool
 }
 
-// How long a real mail server may take to start, and to stop.
+// How long a real mail server may take to start, where much else is going on, and
+// to stop.
 const (
-	startPatience = 15 * time.Second
+	startPatience = time.Minute
 	stopPatience  = 5 * time.Second
 )
 
@@ -102,19 +105,49 @@ func own(t T, dir, name string) {
 	}
 }
 
-// run starts a server in the foreground and waits until its port answers. The
-// test's end stops it, and shows its log where the test failed.
-func run(t T, log, address string, command ...string) {
+// process is a server in the foreground.
+type process struct {
+	command []string
+	address string // where it answers
+	log     string // its own
+	output  string // what it says beside that
+	pidFile string // of a master that leaves its parent's process group; "" where there is none
+
+	mu   sync.Mutex // guards what follows
+	cmd  *exec.Cmd
+	over chan struct{}
+}
+
+// run starts a server and waits until its port answers. The test's end stops it,
+// and shows its log where the test failed.
+func run(t T, p *process) {
 	t.Helper()
-	cmd := exec.Command(command[0], command[1:]...)
-	out, err := os.Create(filepath.Join(filepath.Dir(log), "output"))
-	if err != nil {
-		t.Fatalf("start %s: %v", command[0], err)
+	p.output = filepath.Join(filepath.Dir(p.log), "output")
+	t.Cleanup(func() {
+		p.stop(t)
+		if t.Failed() {
+			show(t, p.log, p.output)
+		}
+	})
+	if err := p.start(); err != nil {
+		show(t, p.log, p.output)
+		t.Fatalf("%v", err)
 	}
+}
+
+func (p *process) start() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out, err := os.OpenFile(p.output, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("start %s: %w", p.command[0], err)
+	}
+	cmd := exec.Command(p.command[0], p.command[1:]...)
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM} // where the test itself is killed
 	if err := cmd.Start(); err != nil {
-		t.Fatalf("start %s: %v", command[0], err)
+		out.Close()
+		return fmt.Errorf("start %s: %w", p.command[0], err)
 	}
 	over := make(chan struct{})
 	go func() {
@@ -122,22 +155,60 @@ func run(t T, log, address string, command ...string) {
 		_ = cmd.Wait() // it is stopped by a signal
 		out.Close()
 	}()
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-over:
-		case <-time.After(stopPatience):
-			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-			<-over
-		}
-		if t.Failed() {
-			show(t, log, out.Name())
-		}
-	})
-	if err := answers(address, over); err != nil {
-		show(t, log, out.Name())
-		t.Fatalf("%s: %v", command[0], err)
+	p.cmd, p.over = cmd, over
+	if err := answers(p.address, over); err != nil {
+		return fmt.Errorf("%s: %w", p.command[0], err)
 	}
+	return nil
+}
+
+func (p *process) stop(t T) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cmd == nil {
+		return
+	}
+	if p.pidFile != "" {
+		defer stopMaster(t, p.pidFile)
+	}
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.over:
+	case <-time.After(stopPatience):
+		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+		<-p.over
+	}
+}
+
+// crash is kill -9 of the server and of what it started. It returns when all of
+// it is gone.
+func (p *process) crash() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pidFile != "" {
+		if pid, err := readPID(p.pidFile); err == nil {
+			_ = syscall.Kill(-pid, syscall.SIGKILL) // its children are of its group
+		}
+	}
+	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // it may be gone already
+	select {
+	case <-p.over:
+		return nil
+	case <-time.After(stopPatience):
+		return fmt.Errorf("%s survives kill -9", p.command[0])
+	}
+}
+
+func readPID(file string) (int, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return 0, err
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err == nil && pid < 2 {
+		err = fmt.Errorf("%q is no process", text)
+	}
+	return pid, err
 }
 
 func answers(address string, over <-chan struct{}) error {

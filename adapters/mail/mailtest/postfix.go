@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -56,25 +55,19 @@ func Postfix(t T, opt PostfixOptions) *Real {
 	}
 	own(t, filepath.Join(dir, "data"), "postfix")
 	conf := filepath.Join(dir, "conf")
-	log := filepath.Join(dir, "log")
 	write(t, filepath.Join(conf, "main.cf"), 0o644, fmt.Sprintf(postfixMain, dir, strings.Join(domains, ", "), strings.Join(routes, ", "), opt.SizeLimit)+auth)
 	write(t, filepath.Join(conf, "master.cf"), 0o644, fmt.Sprintf(postfixMaster, r.SMTPAddr))
-	run(t, log, r.SMTPAddr, program, "-c", conf, "start-fg")
-	t.Cleanup(func() { stopMaster(t, filepath.Join(dir, "queue/pid/master.pid")) })
+	r.process = &process{command: []string{program, "-c", conf, "start-fg"}, address: r.SMTPAddr, log: filepath.Join(dir, "log"), pidFile: filepath.Join(dir, "queue/pid/master.pid")}
+	run(t, r.process)
 	return r
 }
 
 // stopMaster ends Postfix's master with its children. It leaves the process
 // group of what started it, so that no signal there reaches it.
 func stopMaster(t T, file string) {
-	text, err := os.ReadFile(file)
+	pid, err := readPID(file)
 	if err != nil {
-		return // it never started
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil || pid < 2 {
-		t.Logf("stop Postfix: %q is no process", text)
-		return
+		return // it never started, or is gone
 	}
 	_ = syscall.Kill(pid, syscall.SIGTERM)
 	limit := time.After(stopPatience / 2)

@@ -2,7 +2,9 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -70,6 +72,45 @@ func websocketClaims(t *testing.T, r Record) {
 	if ds := claim(t, s, dawn.Add(61*time.Minute)); len(ds) != 1 || !ds[0].Unreachable {
 		t.Errorf("Claim after the channel's share = %+v; want one, unreachable", ds)
 	}
+}
+
+// sessionEndsDuringClaim: whether a delivery is given up rests on how long nobody
+// reached the participant, never on where its session is when the claim is read.
+func sessionEndsDuringClaim(t *testing.T, r Record) {
+	s := open(t, r)
+	queued(t, s, 1)
+	for i := range 40 { // a claim that looks through other lanes too takes a while
+		accept(t, s, name("M%d", i), to(operation.ParticipantCode(name("P%d", i)), operation.Mail))
+	}
+	over := make(chan struct{})
+	var sessions sync.WaitGroup
+	sessions.Go(func() {
+		for i := 0; ; i++ {
+			id := fmt.Sprintf("s%d", i)
+			if _, _, err := s.OpenSession(ctx(t), session(id)); err != nil {
+				t.Errorf("OpenSession = %v", err)
+			}
+			if err := s.CloseSession(ctx(t), id); err != nil {
+				t.Errorf("CloseSession = %v", err)
+			}
+			select {
+			case <-over:
+				return
+			default:
+			}
+		}
+	})
+	for range 15 { // some of them fall together with an end
+		for _, d := range claim(t, s, dawn) {
+			if d.Unreachable {
+				t.Errorf("%s was claimed as unreachable at once; want nothing given up before its time", d.ID)
+			}
+			must(t, "Finish", s.Finish(ctx(t), &gateway.Attempt{Delivery: d, Evidence: gateway.Evidence{Outcome: gateway.Deferred, At: dawn},
+				Next: gateway.Next{State: gateway.Pending, RetryAt: dawn, Channel: operation.WebSocket}}, nil))
+		}
+	}
+	close(over)
+	sessions.Wait()
 }
 
 func fencedFinish(t *testing.T, r Record) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -26,9 +27,11 @@ import (
 // folder. Its shell waits on stdin: when the process ends, however it ends, the
 // pipe closes and the shell stops the server.
 type Cluster struct {
+	under        string // where its folder is made; "" where temporary ones are
 	dir, program string
 	user         *syscall.SysProcAttr // who runs it: never root
 	args         string
+	port         string // on loopback; "" where the socket alone is listened on
 	forget       string // the folder, where it goes with the server
 	shell        *exec.Cmd
 	stdin        io.Closer
@@ -105,7 +108,12 @@ func program(name string) (string, error) {
 // CI set.
 func NewCluster(t testing.TB) *Cluster {
 	t.Helper()
-	c, err := startCluster(&Cluster{})
+	return newCluster(t, &Cluster{})
+}
+
+func newCluster(t testing.TB, c *Cluster) *Cluster {
+	t.Helper()
+	c, err := startCluster(c)
 	if errors.Is(err, errNoPostgres) && os.Getenv("CI") == "" {
 		t.Skip(err)
 	}
@@ -120,9 +128,27 @@ func NewCluster(t testing.TB) *Cluster {
 	return c
 }
 
+// NewListeningCluster is NewCluster with its data under a folder, on a disk of the
+// caller's, and with a port on loopback beside the socket, for who puts something
+// between the server and its clients; address is host:port.
+func NewListeningCluster(t testing.TB, under string) (c *Cluster, address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	l.Close()
+	return newCluster(t, &Cluster{under: under, port: port}), "127.0.0.1:" + port
+}
+
 // DSN names a database of the cluster.
 func (c *Cluster) DSN(database string) string {
-	return "postgres:///" + database + "?user=postgres&host=" + url.QueryEscape(c.dir)
+	dsn := "postgres:///" + database + "?user=postgres&host=" + url.QueryEscape(c.dir)
+	if c.port != "" {
+		dsn += "&port=" + c.port
+	}
+	return dsn
 }
 
 // Exec runs a statement, such as CREATE DATABASE.
@@ -161,7 +187,7 @@ func startCluster(c *Cluster) (*Cluster, error) {
 	if c.program, err = program("postgres"); err != nil {
 		return nil, err
 	}
-	if c.dir, err = os.MkdirTemp("", "liaison-pg"); err != nil {
+	if c.dir, err = os.MkdirTemp(c.under, "liaison-pg"); err != nil {
 		return nil, err
 	}
 	if c.user, err = lend(c.dir); err != nil {
@@ -180,9 +206,13 @@ func startCluster(c *Cluster) (*Cluster, error) {
 
 // Start starts the server and waits until it answers.
 func (c *Cluster) Start() error {
+	listen, port := "", "5432"
+	if c.port != "" {
+		listen, port = "127.0.0.1", c.port
+	}
 	// Its own process group: an interrupt at the terminal reaches the shell through the pipe alone.
-	c.shell = exec.Command("sh", "-c", `"$1" -D "$2/data" -k "$2" -c listen_addresses= -c max_connections=200 -c log_min_messages=fatal $3 & p=$!; read x; kill -INT $p; wait $p; [ -z "$4" ] || rm -rf "$4"`,
-		"sh", c.program, c.dir, c.args, c.forget)
+	c.shell = exec.Command("sh", "-c", `"$1" -D "$2/data" -k "$2" -c listen_addresses="$5" -c port="$6" -c max_connections=200 -c log_min_messages=fatal $3 & p=$!; read x; kill -INT $p; wait $p; [ -z "$4" ] || rm -rf "$4"`,
+		"sh", c.program, c.dir, c.args, c.forget, listen, port)
 	c.shell.Dir, c.shell.SysProcAttr = c.dir, &syscall.SysProcAttr{Setpgid: true, Credential: c.user.Credential}
 	c.shell.Stderr = &c.log
 	var err error

@@ -52,6 +52,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Record) {
 		{"ClaimTakesUrgentFirstAndEachOnce", claimOrder},
 		{"PhoneAndFutureAreNeverClaimed", neverClaimed},
 		{"WebSocketGoesToTheSessionsNode", websocketClaims},
+		{"ASessionThatEndsDuringAClaimMakesNothingUnreachable", sessionEndsDuringClaim},
 		{"FinishAfterTheLeaseRecordsEvidenceAlone", fencedFinish},
 		{"AttemptsCountAnewOnAnotherChannel", channelChange},
 		{"StateOnlyMovesForward", stateForward},
