@@ -348,7 +348,8 @@ func (q *question) onward() {
 		case !first && !due[w]: // one channel of each participant carries them
 			q.v.mark(Onward, w, Missing, time.Time{}, "carried by another channel")
 		case q.over:
-			q.tell(Finding{Code: NotOnward, Rung: Onward, Way: w, At: q.now, Seen: "seen-nothing", Args: map[string]string{"channel": q.cell.Name(), "who": string(q.Plan.Partner)}})
+			q.tell(Finding{Code: NotOnward, Rung: Onward, Way: w, At: q.now, Args: map[string]string{"channel": q.cell.Name(), "who": string(q.Plan.Partner)}})
+			return // its words speak of both ways
 		}
 	}
 }
