@@ -17,6 +17,7 @@ type benchCmd struct {
 	Seal benchSealCmd `cmd:"" help:"Open one form and seal it for many, beside the bare primitives."`
 	Flow benchFlowCmd `cmd:"" help:"Forms by mail through a whole gateway to many recipients, with full durability."`
 	Idle benchIdleCmd `cmd:"" help:"What agents cost that are connected and do nothing."`
+	Test benchTestCmd `cmd:"" help:"A communications test with a crowd of participants who answer at once."`
 }
 
 // rounds runs several things in turn, so that a busy moment of the machine hits
