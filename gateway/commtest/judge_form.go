@@ -345,6 +345,8 @@ func (q *question) onward() {
 	for _, w := range ways[Onward] {
 		switch {
 		case q.v.at(Onward, w) == Passed:
+		case q.cell.Kind == operation.Mail && w == There: // whoever reads it there can't confirm it
+			q.v.mark(Onward, w, Missing, time.Time{}, "nothing that arrives by plain mail is confirmed")
 		case !first && !due[w]: // one channel of each participant carries them
 			q.v.mark(Onward, w, Missing, time.Time{}, "carried by another channel")
 		case q.over:
