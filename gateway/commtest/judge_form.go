@@ -349,7 +349,7 @@ func (q *question) onward() {
 			q.v.mark(Onward, w, Missing, time.Time{}, "nothing that arrives by plain mail is confirmed")
 		case !first && !due[w]: // one channel of each participant carries them
 			q.v.mark(Onward, w, Missing, time.Time{}, "carried by another channel")
-		case q.over:
+		case q.over && q.v.at(Person, Back) == Passed:
 			q.tell(Finding{Code: NotOnward, Rung: Onward, Way: w, At: q.now, Args: map[string]string{"channel": q.cell.Name(), "who": string(q.Plan.Partner)}})
 			return // its words speak of both ways
 		}

@@ -139,6 +139,14 @@ func (w *world) confirm(p operation.ParticipantCode) {
 	}
 }
 
+// block blocks a participant's key.
+func (w *world) block(p operation.ParticipantCode) {
+	w.t.Helper()
+	keys, err := w.st.Keys(w.t.Context(), w.op.Code, p, "")
+	w.must("Keys", err)
+	w.must("Block", keyring.New(w.st, w.clock).Block(w.t.Context(), w.op.Code, p, string(keys[0].Fingerprint), "test", "test"))
+}
+
 // post brings away what waits, as the flow does, and lets the participants answer
 // what they have got.
 func (w *world) post() error {
@@ -215,7 +223,7 @@ func (w *world) hear(h gateway.Hearing) error {
 // heard is a hearing about a probe.
 func (w *world) heard(p gateway.Probe, kind gateway.HearingKind) gateway.Hearing {
 	return gateway.Hearing{Run: p.Run, Operation: p.Operation, Participant: p.Participant, At: w.now, Kind: kind, Probe: p.Delivery, Medium: gateway.ByMail,
-		From: "jco@" + strings.ToLower(string(p.Participant)) + ".example", Registered: true}
+		From: w.op.Participant(p.Participant).Channels[p.ChannelAt].Address, Registered: true}
 }
 
 // fills answers a call as somebody with these initials does: signed, with the
