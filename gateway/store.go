@@ -37,7 +37,7 @@ type Ledger interface {
 	Replace(form FormID, state FormState) ([]operation.ParticipantCode, error)
 	// NextRun takes the operation's next number of a test run.
 	NextRun(op operation.Code) (int64, error)
-	// TestRun returns a run of the communications test. ErrNotFound.
+	// TestRun returns a run of the communications test, without Open. ErrNotFound.
 	TestRun(run RunID) (*TestRun, error)
 	// TestParty returns a participant's part of a run with its evidence. ErrNotFound.
 	TestParty(run RunID, p operation.ParticipantCode) (*TestParty, error)

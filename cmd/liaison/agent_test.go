@@ -39,7 +39,7 @@ func TestTestCallIsAnsweredByTheAgentAndByItsPerson(t *testing.T) {
 	r.serve()
 	r.start("agent", "-c", r.path("LV/agent.yaml"))
 	r.start("agent", "-c", r.path("PL/agent.yaml"))
-	r.drop("LV", "call.txt", "A1: [TST] A4: [LV-JCO-2026-000500] A7: [PL] A10: [TEST] T1: [C-1] T2: [kEeP mY cAsE] T7: [Řīga Łódź Ελλάδα България]\nJCOFORM/1 END\n")
+	r.drop("LV", "call.txt", "A1: [TST] A4: [LV-JCO-2026-000500] A7: [PL] A10: [TEST] T1: [C-1] T2: [kEeP mY cAsE] T7: [Řīga Łódź Ελλάδα България] T13: [FI]\nJCOFORM/1 END\n")
 	r.until("the machine's answer is back", func() bool { return len(r.files("LV/in/PL-JCO-*/form.json")) == 1 })
 	machine := r.read(strings.TrimPrefix(r.files("LV/in/PL-JCO-*/form.json")[0], r.dir))
 	for _, want := range []string{`"A1":"TSR"`, `"A5":["LV-JCO-2026-000500"]`, `"T2":"kEeP mY cAsE"`, `"T3":"WS"`, `"T5":"Y"`, `"T6":"Y"`, `"T7":"Řīga Łódź Ελλάδα България"`, `"T12":"liaison agent `} {
@@ -51,6 +51,10 @@ func TestTestCallIsAnsweredByTheAgentAndByItsPerson(t *testing.T) {
 		t.Errorf("origin of the call = %+v; want proven by LV", got)
 	}
 	question := r.read("PL/ask/LV-JCO-2026-000500.txt")
+	if !strings.Contains(question, "A7: [LV, FI]") {
+		t.Errorf("the question reads:\n%s\nwant the answer to travel on to FI, as the call says", question)
+	}
+	question = strings.Replace(question, "A7: [LV, FI]", "A7: [LV]", 1)
 	r.drop("PL", "LV-JCO-2026-000500.txt", strings.NewReplacer("T7: []", "T7: [Řīga Łódź]", "T9: []", "T9: [AB]").Replace(question))
 	r.until("the person's answer is back", func() bool { return len(r.files("LV/in/PL-JCO-*/form.json")) == 2 })
 	r.until("the question is settled", func() bool { return len(r.files("PL/ask/*")) == 0 })

@@ -19,6 +19,7 @@ type benchCmd struct {
 	Latency benchLatencyCmd `cmd:"" help:"How long a form takes from one agent to another."`
 	Idle    benchIdleCmd    `cmd:"" help:"What agents cost that are connected and do nothing."`
 	Inspect benchInspectCmd `cmd:"" help:"Mails of every kind, taken apart and explained."`
+	Test    benchTestCmd    `cmd:"" help:"A communications test with a crowd of participants who answer at once."`
 }
 
 // rounds runs several things in turn, so that a busy moment of the machine hits

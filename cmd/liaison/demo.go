@@ -56,7 +56,10 @@ func (c demoCmd) Run(a *app) error {
 	d := &demo{app: &app{ctx: ctx, streams: a.streams}, dir: c.Dir, listen: c.Listen, officers: map[string]simulator.Participant{}}
 	err := d.start(group)
 	if err == nil {
-		if err = d.play(); err != nil {
+		if err = d.proveAll(); err == nil {
+			err = d.play()
+		}
+		if err != nil {
 			err = fmt.Errorf("the demo did not go as it should: %w", err)
 		}
 	}
@@ -106,7 +109,7 @@ func (d *demo) start(group *errgroup.Group) error {
 		}
 		d.officers[p.code] = simulator.Participant{Code: p.code, Address: p.address, To: demoGateway}
 	}
-	if err := d.mails.Add(demoGateway, "demo"); err != nil {
+	if err := errors.Join(d.mails.Add(demoGateway, "demo"), d.mails.Add(demoSecond, "demo")); err != nil {
 		return err
 	}
 	if err := d.writeSetup(); err != nil {
@@ -207,10 +210,10 @@ func (d *demo) serve(group *errgroup.Group) error {
 // play lets forms go from every kind of channel to every other.
 func (d *demo) play() error {
 	d.say("LV (WebSocket) sends a seizure to PL (OpenPGP mail), GE (plain mail) and the coordination unit")
-	if err := d.drop("seizure.txt", "A1: [SEZ] A4: [LV-VID-2026-000001] A7: [PL GE OCU] B1: ["+time.Now().Format(time.DateOnly)+"] B3: [LV] B5: [Riga] C1: [TOBA] C2: [Cigarettes] C4: [12000] C5: [H87] C14: [SEZ]"); err != nil {
+	if err := d.drop("seizure.txt", "A1: [SEZ] A4: [LV-VID-2026-000412] A7: [PL GE OCU] B1: ["+time.Now().Format(time.DateOnly)+"] B3: [LV] B5: [Riga] C1: [TOBA] C2: [Cigarettes] C4: [12000] C5: [H87] C14: [SEZ]"); err != nil {
 		return err
 	}
-	at, id, err := d.arrives("PL", "LV-VID-2026-000001")
+	at, id, err := d.arrives("PL", "LV-VID-2026-000412")
 	if err != nil {
 		return err
 	}
@@ -222,7 +225,7 @@ func (d *demo) play() error {
 		return err
 	}
 	d.say("GE has its copy by plain mail, with what may not go in the clear shown as [*]")
-	if err := d.state("LV-VID-2026-000001", "PL", gateway.ConfirmedByPerson); err != nil {
+	if err := d.state("LV-VID-2026-000412", "PL", gateway.ConfirmedByPerson); err != nil {
 		return err
 	}
 
@@ -253,11 +256,11 @@ func (d *demo) play() error {
 		return err
 	}
 	d.say("LV and PL have it, marked: not proven, came by plain e-mail")
-	if err := d.state("LV-VID-2026-000001", "OCU", gateway.HandedOver); err != nil {
+	if err := d.state("LV-VID-2026-000412", "OCU", gateway.HandedOver); err != nil {
 		return err
 	}
 	d.say("done: forms went from every kind of channel to every other, and answers came back")
-	return formsListCmd{configFlag: configFlag{Config: d.path("gateway.yaml")}, Limit: 20}.Run(d.app)
+	return formsListCmd{configFlag: configFlag{Config: d.path("gateway.yaml")}, Limit: 3}.Run(d.app)
 }
 
 // drop puts a form into the agent's out folder.
@@ -271,22 +274,27 @@ func (d *demo) drop(name, text string) error {
 	return os.Rename(d.path(name), d.path("LV/out/"+name))
 }
 
-// send submits a mail of a participant over SMTP, logged in.
+// send writes a mail of a participant and submits it.
 func (d *demo) send(code, text, replyTo string) error {
 	p := d.officers[code]
 	raw, err := p.Write(text, fmt.Sprintf("%d.%s", time.Now().UnixNano(), p.Address), replyTo, time.Now())
 	if err != nil {
 		return err
 	}
+	return d.submit(p.Address, raw)
+}
+
+// submit hands a mail to the mail server, logged in as its sender.
+func (d *demo) submit(from string, raw []byte) error {
 	c, err := smtp.Dial(d.mails.SMTPAddr)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	if err := c.Auth(sasl.NewPlainClient("", p.Address, "demo")); err != nil {
+	if err := c.Auth(sasl.NewPlainClient("", from, "demo")); err != nil {
 		return err
 	}
-	if err := c.SendMail(p.Address, []string{demoGateway}, strings.NewReader(string(raw))); err != nil {
+	if err := c.SendMail(from, []string{demoGateway}, strings.NewReader(string(raw))); err != nil {
 		return err
 	}
 	return c.Quit()
@@ -381,7 +389,7 @@ participants:
      keys: [{file: ../keys/LV.asc, role: shared}], addresses: [jco@lv.example], channels: [{kind: websocket}]}
   - {code: PL, country: PL, class: eu-member, authority: National Revenue Administration, reference: KAS, languages: [en], duty: {phone: "+000 000 002"},
      nominal: {send: {operation: true}, receive: {operation: true}, declared: {on: D0, by: the demo}},
-     keys: [{file: ../keys/PL.asc, role: shared}], addresses: [jco@pl.example], channels: [{kind: pgp-mail, address: jco@pl.example}]}
+     keys: [{file: ../keys/PL.asc, role: shared}], addresses: [jco@pl.example], channels: [{kind: pgp-mail, address: jco@pl.example}, {kind: mail, address: duty@pl-second.example}]}
   - {code: EE, country: EE, class: eu-member, authority: Tax and Customs Board, reference: MTA, languages: [en], duty: {phone: "+000 000 003"},
      nominal: {send: {operation: true}, receive: {operation: true}, declared: {on: D0, by: the demo}},
      keys: [{file: ../keys/EE.asc, role: shared}], addresses: [jco@ee.example], channels: [{kind: pgp-mail, address: jco@ee.example}]}

@@ -71,7 +71,7 @@ type lab struct {
 	work         chan func()
 
 	mu    sync.Mutex // guards the rest
-	last  time.Time  // when anything happened
+	moved bool       // anything happened
 	busy  int
 	later []laterSent
 }
@@ -93,7 +93,8 @@ type laterSent struct {
 const (
 	labOperation = "OP-LAB"
 	labTerm      = 4 * time.Hour
-	labQuiet     = 1500 * time.Millisecond
+	labTick      = 50 * time.Millisecond
+	labCalm      = 30               // ticks in a row in which nothing happens are rest
 	labPatience  = 10 * time.Minute // for the laboratory to come to rest
 )
 
@@ -154,6 +155,22 @@ func (l *lab) open(group *errgroup.Group) error {
 		group.Go(func() error { l.labour(l.ctx); return nil })
 	}
 	return l.connect(group)
+}
+
+// within opens the laboratory, does something in it, and closes it again.
+func (l *lab) within(do func() error) error {
+	ctx, stop := context.WithCancel(l.ctx)
+	group, ctx := errgroup.WithContext(ctx)
+	l.app = &app{ctx, l.streams}
+	err := l.open(group)
+	if err == nil {
+		err = do()
+	}
+	stop()
+	if ended := group.Wait(); err == nil && ended != nil && !errors.Is(ended, context.Canceled) {
+		err = ended
+	}
+	return err
 }
 
 // ownKey gives the gateway a key that is some days old: participants' clocks may
@@ -300,7 +317,7 @@ func (l *lab) neighbours() {
 func (l *lab) touch() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.last = time.Now()
+	l.moved = true
 }
 
 // labour does the participants' work.
@@ -311,7 +328,7 @@ func (l *lab) labour(ctx context.Context) {
 			do()
 			l.mu.Lock()
 			l.busy--
-			l.last = time.Now()
+			l.moved = true
 			l.mu.Unlock()
 		case <-ctx.Done():
 			return
@@ -323,7 +340,7 @@ func (l *lab) labour(ctx context.Context) {
 func (l *lab) queue(do func()) {
 	l.mu.Lock()
 	l.busy++
-	l.last = time.Now()
+	l.moved = true
 	l.mu.Unlock()
 	select {
 	case l.work <- do:
@@ -360,27 +377,46 @@ func (l *lab) release() {
 	}
 }
 
-// settle waits until nothing happens any more.
+// settle waits until nothing happens any more. It counts ticks that it came by
+// and not time: a busy machine lets the laboratory and this loop wait alike.
 func (l *lab) settle() error {
 	ctx, stop := context.WithTimeout(l.ctx, labPatience)
 	defer stop()
-	tick := time.NewTicker(50 * time.Millisecond)
+	tick := time.NewTicker(labTick)
 	defer tick.Stop()
-	l.touch()
-	for {
-		l.release()
-		l.mu.Lock()
-		quiet := l.busy == 0 && time.Since(l.last) > labQuiet
-		l.mu.Unlock()
-		if quiet {
-			return nil
-		}
+	for calm := 0; calm < labCalm; calm++ {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return fmt.Errorf("the laboratory doesn't come to rest: %w", ctx.Err())
 		}
+		l.release()
+		stirs, err := l.stirs(ctx, calm)
+		if err != nil {
+			return err
+		}
+		if stirs {
+			calm = -1
+		}
 	}
+	return nil
+}
+
+// stirs reports whether anything happened since it was asked last. After a while
+// in which nothing did it asks the record too, behind all that is being written.
+func (l *lab) stirs(ctx context.Context, calm int) (bool, error) {
+	l.mu.Lock()
+	stirs := l.moved || l.busy > 0
+	l.moved = false
+	l.mu.Unlock()
+	if stirs || calm%(labCalm/3) != labCalm/3-1 {
+		return stirs, nil
+	}
+	if _, err := l.st.Lease(ctx, "laboratory", time.Minute); err != nil {
+		return false, err
+	}
+	n, err := l.st.Outstanding(ctx, l.clock.Now())
+	return n > 0, err
 }
 
 // pass lets time pass, and waits for what happens because of it.

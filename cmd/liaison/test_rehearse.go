@@ -1,14 +1,10 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"liaison/adapters/mail/mailtest"
 	"liaison/gateway/simulator"
@@ -74,18 +70,12 @@ func (c testRehearseCmd) rehearse(a *app, exams []simulator.Exam) (marks []simul
 	return l.run()
 }
 
-// run opens the laboratory, examines, and closes it again.
+// run examines in an open laboratory.
 func (l *lab) run() (marks []simulator.Marks, err error) {
-	ctx, stop := context.WithCancel(l.ctx)
-	group, ctx := errgroup.WithContext(ctx)
-	l.app = &app{ctx, l.streams}
-	if err = l.open(group); err == nil {
+	err = l.within(func() (err error) {
 		marks, err = l.examine()
-	}
-	stop()
-	if ended := group.Wait(); err == nil && ended != nil && !errors.Is(ended, context.Canceled) {
-		err = ended
-	}
+		return err
+	})
 	return marks, err
 }
 

@@ -79,7 +79,7 @@ type testVerifyCmd struct {
 }
 
 func (testVerifyCmd) Help() string {
-	return "Exit code 3 if the report isn't as the gateway signed it.\nExample: liaison test verify readiness.html --certificate gateway.cert.asc"
+	return "Exit code 3 if the report isn't as the gateway signed it.\nExample: liaison test verify readiness.html --certificate gateway.cert.asc\nFor the audit log: liaison audit verify."
 }
 
 func (c testVerifyCmd) Run(a *app) error {

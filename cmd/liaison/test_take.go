@@ -19,7 +19,7 @@ type testTakeCmd struct {
 }
 
 func (testTakeCmd) Help() string {
-	return "Writes the style that passed the test into the operation file and applies it. The proof of the test counts for it at once.\nExample: liaison test take OP-7K3 LV"
+	return "Writes the style that passed the test into the operation file and applies it. The proof of the test counts for it at once.\nExample: liaison test take OP-7K3 LV\nTo see what it proposes, and why: liaison test show."
 }
 
 func (c testTakeCmd) Run(a *app) error {

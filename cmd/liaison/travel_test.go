@@ -273,8 +273,8 @@ func TestFormCommandsTurnTextIntoJSONAndBack(t *testing.T) {
 	}
 }
 
-func TestDemoSendsFormsFromEveryChannelToEveryOther(t *testing.T) {
-	if out, code := command(t, "", "demo", "--once", "--dir", t.TempDir()); code != exitDone || !strings.Contains(out, "done: forms went") {
+func TestDemoProvesEveryoneAndSendsFormsFromEveryChannelToEveryOther(t *testing.T) {
+	if out, code := command(t, "", "demo", "--once", "--dir", t.TempDir()); code != exitDone || !strings.Contains(out, "done: forms went") || !strings.Contains(out, "PL     GREEN         pgp-mail  L9") {
 		t.Errorf("liaison demo --once = exit code %d; want 0\n%s", code, out)
 	}
 }

@@ -208,7 +208,17 @@ func (j *judge) view(cell Cell, style string) View {
 	q.person()
 	q.inTime()
 	q.onward()
+	v.settle()
 	return v
+}
+
+// settle lets findings stop nothing whose step was passed by other evidence.
+func (v *View) settle() {
+	for i, f := range v.Findings {
+		if v.at(f.Rung, f.Way) == Passed {
+			v.Findings[i].Stops = false
+		}
+	}
 }
 
 // gather sorts what was heard of the question.

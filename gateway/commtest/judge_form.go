@@ -345,10 +345,13 @@ func (q *question) onward() {
 	for _, w := range ways[Onward] {
 		switch {
 		case q.v.at(Onward, w) == Passed:
+		case q.cell.Kind == operation.Mail && w == There: // whoever reads it there can't confirm it
+			q.v.mark(Onward, w, Missing, time.Time{}, "nothing that arrives by plain mail is confirmed")
 		case !first && !due[w]: // one channel of each participant carries them
 			q.v.mark(Onward, w, Missing, time.Time{}, "carried by another channel")
-		case q.over:
-			q.tell(Finding{Code: NotOnward, Rung: Onward, Way: w, At: q.now, Seen: "seen-nothing", Args: map[string]string{"channel": q.cell.Name(), "who": string(q.Plan.Partner)}})
+		case q.over && q.v.at(Person, Back) == Passed:
+			q.tell(Finding{Code: NotOnward, Rung: Onward, Way: w, At: q.now, Args: map[string]string{"channel": q.cell.Name(), "who": string(q.Plan.Partner)}})
+			return // its words speak of both ways
 		}
 	}
 }

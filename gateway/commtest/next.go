@@ -90,7 +90,6 @@ func (n *next) complete() bool {
 		case x.Level() < Person, x.at(InTime, Back) == Open, i == 0 && n.Plan.Second && !x.Second:
 			return false
 		case x.at(Onward, There) == Open || x.at(Onward, Back) == Open:
-			n.wake(n.now.Add(min(max(n.now.Sub(x.Answered)/10, time.Second), 10*time.Minute))) // a confirmation of another's delivery wakes nobody here
 			return false
 		}
 	}

@@ -222,27 +222,40 @@ func newPlan(op *operation.Operation, p *operation.Participant, order Order, now
 }
 
 // pairUp lets each participant's answer travel on to the next one, round the
-// table, so that everyone sends one and gets one.
+// table, so that everyone sends one and gets one. Who has plain mail alone sends
+// one to the table and gets none: nothing that arrives there is confirmed.
 func pairUp(op *operation.Operation, plans map[operation.ParticipantCode]Plan) {
-	var round []operation.ParticipantCode
+	var table, outside []operation.ParticipantCode
 	for _, p := range op.Participants {
-		if _, planned := plans[p.Code]; planned && reachable(p) {
-			round = append(round, p.Code)
+		switch _, planned := plans[p.Code]; {
+		case !planned:
+		case reachable(p, operation.WebSocket, operation.PGPMail):
+			table = append(table, p.Code)
+		case reachable(p, operation.Mail):
+			outside = append(outside, p.Code)
 		}
 	}
-	if len(round) < 2 {
+	to := func(code, partner operation.ParticipantCode) {
+		plan := plans[code]
+		plan.Partner = partner
+		plans[code] = plan
+	}
+	if len(table) == 0 {
 		return
 	}
-	for i, code := range round {
-		plan := plans[code]
-		plan.Partner = round[(i+1)%len(round)]
-		plans[code] = plan
+	for i, code := range outside {
+		to(code, table[i%len(table)])
+	}
+	for i, code := range table {
+		if len(table) > 1 {
+			to(code, table[(i+1)%len(table)])
+		}
 	}
 }
 
-// reachable reports whether a form can be sent to a participant at all.
-func reachable(p *operation.Participant) bool {
-	return slices.ContainsFunc(p.Channels, func(c operation.Channel) bool { return c.Kind != operation.Phone })
+// reachable reports whether a participant has a channel of one of these kinds.
+func reachable(p *operation.Participant, kinds ...operation.ChannelKind) bool {
+	return slices.ContainsFunc(p.Channels, func(c operation.Channel) bool { return slices.Contains(kinds, c.Kind) })
 }
 
 // pack turns commtest's own data into what the record keeps.

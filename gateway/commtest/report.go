@@ -35,8 +35,10 @@ type Report struct {
 	History      []Point                   `json:"history"`
 }
 
-// Task is something that somebody must do.
+// Task is something that somebody must do. What is needed keeps its participant
+// from being ready; the rest makes one that is ready safer.
 type Task struct {
+	Needed      bool                      `json:"needed"`
 	By          string                    `json:"by"`
 	Who         string                    `json:"who"`
 	Participant operation.ParticipantCode `json:"participant"`
@@ -76,7 +78,15 @@ func NewReport(s Standing, lang string) Report {
 		r.Participants = append(r.Participants, shown)
 		r.Tasks = append(r.Tasks, tasks(shown, r.By)...)
 	}
-	slices.SortStableFunc(r.Tasks, func(a, b Task) int { return strings.Compare(a.By, b.By) })
+	slices.SortStableFunc(r.Tasks, func(a, b Task) int {
+		switch {
+		case a.Needed == b.Needed:
+			return strings.Compare(a.By, b.By)
+		case a.Needed:
+			return -1
+		}
+		return 1
+	})
 	for _, p := range slices.Backward(s.Past) {
 		if p.Order.Silent {
 			continue
@@ -99,15 +109,18 @@ func (s Standing) mendBy() time.Time {
 	return by.UTC()
 }
 
-// tasks are what must be done about a participant: whatever stops one that the
-// gate doesn't let pass, and what would make it better.
+// safer are codes whose cure makes a participant safer that is ready.
+var safer = []Code{Style, CallBack, OneWay, NoSecond, TooLate, Disagree, NotOnward, KeyExpires}
+
+// tasks are what must be done about a participant, each once: what stops one that
+// isn't ready, and what makes one safer that is.
 func tasks(s Shown, by string) []Task {
 	var out []Task
 	for _, f := range s.Findings {
-		if !f.Stops && f.By == "" && f.Code != Style && f.Code != CallBack {
+		if matters := f.Stops || s.Verdict == Amber && slices.Contains(safer, f.Code); !matters && f.By == "" {
 			continue
 		}
-		t := Task{By: f.By, Who: f.Who, Participant: s.Participant, Code: f.Code, Channel: f.Channel, Do: f.Do}
+		t := Task{Needed: f.Stops && !s.Verdict.Ready(), By: f.By, Who: f.Who, Participant: s.Participant, Code: f.Code, Channel: f.Channel, Do: f.Do}
 		if t.By == "" {
 			t.By = by
 		}
@@ -117,6 +130,16 @@ func tasks(s Shown, by string) []Task {
 		}
 	}
 	return out
+}
+
+// Needed are the tasks without which somebody isn't ready.
+func (r Report) Needed() []Task { return r.tasks(true) }
+
+// Safer are the tasks that make those safer who are ready.
+func (r Report) Safer() []Task { return r.tasks(false) }
+
+func (r Report) tasks(needed bool) []Task {
+	return slices.DeleteFunc(slices.Clone(r.Tasks), func(t Task) bool { return t.Needed != needed })
 }
 
 func point(p Past, now time.Time) Point {
@@ -131,17 +154,35 @@ func point(p Past, now time.Time) Point {
 	return out
 }
 
-// Headline says in one sentence how it stands.
+// Headline says in a sentence how it stands, and whom the operation waits for.
 func (r Report) Headline() string {
-	ready := r.Counts[Green] + r.Counts[Amber]
-	text := fmt.Sprintf("%d of %d participants are ready", ready, len(r.Participants))
-	switch {
-	case r.Gate.Open && len(r.Gate.Waived) == 0:
-		return text + ": the gate is open."
-	case r.Gate.Open:
-		return fmt.Sprintf("%s, %d more are waived by the organiser: the gate is open.", text, len(r.Gate.Waived))
+	parts := []string{fmt.Sprintf("%d of %d participants are ready", r.Counts[Green]+r.Counts[Amber], len(r.Participants))}
+	if n := len(r.Gate.Waived); n > 0 {
+		parts = append(parts, fmt.Sprintf("%s waived by the organiser (%s)", isAre(n), codes(r.Gate.Waived)))
 	}
-	return fmt.Sprintf("%s, %d are neither ready nor waived: the gate is not open.", text, len(r.Gate.Waiting))
+	if n := len(r.Gate.Waiting); n > 0 {
+		parts = append(parts, fmt.Sprintf("%s neither (%s)", isAre(n), codes(r.Gate.Waiting)))
+	}
+	gate := "the gate between preparation and operation is open."
+	if !r.Gate.Open {
+		gate = "the gate between preparation and operation is not open."
+	}
+	return strings.Join(parts, ", ") + ": " + gate
+}
+
+func isAre(n int) string {
+	if n == 1 {
+		return "1 is"
+	}
+	return itoa(n) + " are"
+}
+
+func codes(list []operation.ParticipantCode) string {
+	var out []string
+	for _, c := range list {
+		out = append(out, string(c))
+	}
+	return strings.Join(out, ", ")
 }
 
 // Of are the participants with a verdict; waived ones only where asked for.

@@ -13,7 +13,7 @@ func (r Report) Text() []byte {
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	p("READINESS OF %s: %s", r.Operation, r.Title)
-	p("Operational phase %s to %s. Organiser %s. Test %s (%s) of %s.", r.Begins, r.Ends, r.Organiser, r.Run, r.Cause, r.Started.Format("2006-01-02 15:04"))
+	p("Operational phase %s to %s. Organiser %s. Test %s (%s) of %s.", r.Begins, r.Ends, r.Organiser, r.Run, r.Cause, r.Started.Format("2006-01-02 15:04 MST"))
 	p("%s", r.Headline())
 	if r.Next != "" {
 		p("The next scheduled test is on %s.", r.Next)
@@ -25,26 +25,71 @@ func (r Report) Text() []byte {
 		}
 		p("\n%s (%d) %s", v, len(list), meaning[v])
 		for _, s := range list {
-			p("  %s", s.Line())
+			p("  %-6s %s", s.Participant, strings.Join(append([]string{s.Authority}, s.beside()...), "; "))
+			for _, c := range s.Channels {
+				p("         %s", c.Words())
+			}
 			for _, line := range r.why(s) {
 				p("         %s", line)
 			}
 		}
 	}
-	p("\nWHO MUST DO WHAT BY WHEN")
-	if len(r.Tasks) == 0 {
-		p("  Nothing is left to do.")
-	}
-	for _, t := range r.Tasks {
-		p("  %-10s  %-6s %-12s %s (%s)", t.By, t.Participant, t.Code, t.Do, t.Who)
+	for _, list := range []struct {
+		title string
+		tasks []Task
+	}{{"WHO MUST DO WHAT BY WHEN", r.Needed()}, {"WHAT MAKES THOSE SAFER WHO ARE READY", r.Safer()}} {
+		p("\n%s", list.title)
+		if len(list.tasks) == 0 {
+			p("  Nothing is left to do.")
+		}
+		for _, t := range list.tasks {
+			p("  %s  %-6s %s (%s; %s)", t.By, t.Participant, t.Do, t.Who, t.Code)
+		}
 	}
 	p("\nTREND")
 	for _, h := range r.History {
 		p("  %-14s %s  %-24s %s", h.Run, h.Day, h.Cause, counted(h.Counts))
 	}
-	p("\nL0 reachable, L1 keys, L2 taken by the next server, L3 nothing against it, L4 opened, L5 signed, L6 intact, L7 filled in by a person, L8 in time, L9 travels onward; ! is the step that fails.")
+	p("\nL0 reachable, L1 keys, L2 taken by the next server, L3 nothing against it, L4 opened, L5 signed, L6 intact, L7 filled in by a person, L8 in time, L9 travels onward.")
 	p("Made on %s by %s. Its signature is by %s.", r.Made.Format("2006-01-02 15:04:05 MST"), r.Unit, r.Fingerprint)
 	return []byte(b.String())
+}
+
+// beside is what stands beside a participant's name.
+func (s Shown) beside() []string {
+	var out []string
+	if s.Phone != "" {
+		out = append(out, s.Phone)
+	}
+	if s.Waiver != nil && s.Waiver.Holds && !s.Verdict.Ready() {
+		out = append(out, "waived")
+	}
+	if s.Mark != "" {
+		out = append(out, s.Mark)
+	}
+	return out
+}
+
+// Words say how far a channel is proven.
+func (c ShownCell) Words() string {
+	name := strings.TrimSpace(string(c.Channel)+" "+c.Address) + ": "
+	step := func(level string) string {
+		for _, s := range c.Steps {
+			if s.Step == level {
+				return level + " (" + s.Name + ")"
+			}
+		}
+		return level
+	}
+	switch {
+	case c.Level == "" && c.Fails == "":
+		return name + "to be tested"
+	case c.Fails == "":
+		return name + "proven up to " + step(c.Level)
+	case c.Level == "":
+		return name + "fails at " + step(c.Fails)
+	}
+	return name + "proven up to " + step(c.Level) + ", fails at " + step(c.Fails)
 }
 
 // why says in a few lines what is behind a verdict.

@@ -104,7 +104,7 @@ func (r *Runner) tended(l gateway.Ledger, op *operation.Operation, run *gateway.
 		order.Told, tell = append(order.Told, fresh...), "remind-organiser"
 	}
 	next := now.Add(tendEvery)
-	if run.Open == 0 {
+	if !slices.ContainsFunc(parties, func(p gateway.TestParty) bool { return !p.Ended }) {
 		run.Ended, next = now, time.Time{}
 		order.Summary = summarise(op, parties, now)
 		if !order.Silent || order.Summary.Counts[Red] > 0 {

@@ -83,6 +83,8 @@ func excludes(a, b Fault) bool {
 		return true
 	case x.Fill != nil && y.Fill != nil, x.Calls != "" && y.Calls != "", x.People != 1 && y.People != 1, x.People == 0 && y.Contacts:
 		return true
+	case x.Complains && y.Silent: // who says nothing doesn't complain
+		return true
 	case x.Short && (y.Fill != nil || y.People != 1 || y.Contacts || y.Machine), x.Machine && (y.Contacts || y.People != 1):
 		return true
 	}

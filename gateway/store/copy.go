@@ -13,7 +13,7 @@ import (
 var (
 	copied = []string{"data_key", "offer", "inbound", "repeat", "form", "attachment", "delivery", "attempt", "session", "sequence", "counter", "mark",
 		"operation", "operation_state", "lane", "certificate", "certificate_key", "due", "mailbox", "audit", "tree_hash", "tree_head",
-		"test_run", "test_party", "test_probe", "test_evidence", "test_waiver"}
+		"test_run", "test_party", "test_probe", "test_evidence", "test_onward", "test_waiver"}
 	kept = []string{"node", "lease"}
 )
 

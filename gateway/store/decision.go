@@ -168,6 +168,11 @@ func (t *tx) prove(e gateway.Evidence) error {
 	if err := t.appendEvidence(r.operation, e); err != nil {
 		return err
 	}
+	if r.tested > 0 {
+		if err := t.rouseTests(r.id); err != nil {
+			return err
+		}
+	}
 	return t.advance(r, e)
 }
 

@@ -190,6 +190,17 @@ func (s *Store) SetMailPosition(ctx context.Context, account, mailbox string, ui
 	})
 }
 
+// Outstanding counts what is under way, or could be done by a time: due rows, and
+// deliveries by mail. What goes over the WebSocket waits for the participant.
+func (s *Store) Outstanding(ctx context.Context, by time.Time) (n int64, err error) {
+	err = s.read().QueryRow(ctx, `SELECT (SELECT count(*) FROM due WHERE at <= $1) + (SELECT count(*) FROM delivery WHERE owner <> '')
+		+ (SELECT count(*) FROM delivery WHERE state = 'pending' AND owner = '' AND not_before <= $1 AND channel IN ('pgp-mail', 'mail'))`, millis(by)).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count what is outstanding: %w", err)
+	}
+	return n, nil
+}
+
 // Depth is how many things wait in a queue, and since when the oldest does.
 type Depth struct {
 	Queue  string // of deliveries: their channel

@@ -34,12 +34,14 @@ type deliveryRow struct {
 	channel             string
 	fence, epoch        int64
 	attempts, dropped   int64
+	tested              int64 // communications tests that look at it
 }
 
 func (t *tx) lockDelivery(id gateway.DeliveryID) (*deliveryRow, error) {
 	r := &deliveryRow{id: string(id)}
-	err := t.row(`SELECT form, operation, participant, owner, state, priority, channel, fence, owner_epoch, attempts, dropped FROM delivery WHERE id = $1`+t.s.d.forUpdate, r.id).
-		Scan(&r.form, &r.operation, &r.participant, &r.owner, &r.state, &r.priority, &r.channel, &r.fence, &r.epoch, &r.attempts, &r.dropped)
+	err := t.row(`SELECT form, operation, participant, owner, state, priority, channel, fence, owner_epoch, attempts, dropped,
+		(SELECT count(*) FROM test_probe p WHERE p.delivery = delivery.id) + (SELECT count(*) FROM test_onward o WHERE o.delivery = delivery.id) FROM delivery WHERE id = $1`+t.s.d.forUpdate, r.id).
+		Scan(&r.form, &r.operation, &r.participant, &r.owner, &r.state, &r.priority, &r.channel, &r.fence, &r.epoch, &r.attempts, &r.dropped, &r.tested)
 	if err != nil {
 		return nil, fmt.Errorf("read delivery %s: %w", id, notFound(err))
 	}
@@ -66,8 +68,8 @@ func (t *tx) finish(a *gateway.Attempt, consequence func(gateway.Ledger) (*gatew
 	if err := t.follow(r, a); err != nil {
 		return false, err
 	}
-	if a.Delivery.Type == "TST" {
-		if err := t.rouseProbe(a.Delivery.ID); err != nil {
+	if r.tested > 0 {
+		if err := t.rouseTests(r.id); err != nil {
 			return false, err
 		}
 	}

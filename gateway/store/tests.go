@@ -97,6 +97,13 @@ func (t *tx) insertHearing(h gateway.Hearing) error {
 	if err != nil {
 		return err
 	}
+	if h.Form != "" {
+		_, err := t.exec(`INSERT INTO test_onward (delivery, run, probe, sender, recipient) SELECT id, $2, $3, $4, participant FROM delivery WHERE form = $1
+			ON CONFLICT DO NOTHING`, string(h.Form), string(h.Run), string(h.Probe), string(h.Participant))
+		if err != nil {
+			return fmt.Errorf("note where a test reply travels: %w", err)
+		}
+	}
 	return t.rouseParty(gateway.PartyKey(h.Run, h.Participant))
 }
 
@@ -119,17 +126,38 @@ func (t *tx) dueBy(kind, key string, at int64) error {
 	return nil
 }
 
-// rouseProbe rouses the test whose probe a delivery is.
-func (t *tx) rouseProbe(id gateway.DeliveryID) error {
-	var run, participant string
-	err := notFound(t.row(`SELECT run, participant FROM test_probe WHERE delivery = $1`, string(id)).Scan(&run, &participant))
-	if err == gateway.ErrNotFound {
-		return nil
-	}
+// rouseTests rouses every part of a test that a delivery matters to: of whom it
+// asks, and of both ends of a reply that it carries on. They come in the order in
+// which rows are locked.
+func (t *tx) rouseTests(delivery string) error {
+	keys, err := t.partiesOf(delivery)
 	if err != nil {
-		return fmt.Errorf("read a probe: %w", err)
+		return fmt.Errorf("read which test a delivery belongs to: %w", err)
 	}
-	return t.rouseParty(gateway.PartyKey(gateway.RunID(run), operation.ParticipantCode(participant)))
+	for _, key := range keys {
+		if err := t.rouseParty(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) partiesOf(delivery string) (keys []string, err error) {
+	rows, err := t.Query(t.ctx, `SELECT run, participant FROM test_probe WHERE delivery = $1 UNION SELECT run, sender FROM test_onward WHERE delivery = $1
+		UNION SELECT run, recipient FROM test_onward WHERE delivery = $1 ORDER BY 1, 2`, delivery)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var run gateway.RunID
+		var who operation.ParticipantCode
+		if err := rows.Scan(&run, &who); err != nil {
+			return nil, err
+		}
+		keys = append(keys, gateway.PartyKey(run, who))
+	}
+	return keys, rows.Err()
 }
 
 func (t *tx) insertWaiver(w gateway.Waiver) error {
@@ -154,7 +182,7 @@ func (l *ledger) NextRun(op operation.Code) (int64, error) { return l.t.count("t
 
 // TestRun implements gateway.Ledger.
 func (l *ledger) TestRun(id gateway.RunID) (*gateway.TestRun, error) {
-	list, err := l.t.s.testRuns(l.t.ctx, l.t, `WHERE r.id = $1`, string(id))
+	list, err := l.t.s.testRuns(l.t.ctx, l.t, uncounted, `WHERE r.id = $1`, string(id))
 	if err != nil {
 		return nil, err
 	}

@@ -9,10 +9,16 @@ import (
 	"liaison/gateway/operation"
 )
 
-// testRuns reads runs; where begins with WHERE.
-func (s *Store) testRuns(ctx context.Context, q querier, where string, args ...any) ([]gateway.TestRun, error) {
-	rows, err := q.Query(ctx, `SELECT r.id, r.operation, r.number, r.started, r.ended, r.sealed_detail,
-		(SELECT count(*) FROM test_party p WHERE p.run = r.id AND p.ended = 0) FROM test_run r `+where, args...)
+// How many participants of a run aren't through; 0 where nobody asks, since
+// counting a thousand costs more than the rest.
+const (
+	countOpen = `(SELECT count(*) FROM test_party p WHERE p.run = r.id AND p.ended = 0)`
+	uncounted = `0`
+)
+
+// testRuns reads runs; open is one of the above, where begins with WHERE.
+func (s *Store) testRuns(ctx context.Context, q querier, open, where string, args ...any) ([]gateway.TestRun, error) {
+	rows, err := q.Query(ctx, `SELECT r.id, r.operation, r.number, r.started, r.ended, r.sealed_detail, `+open+` FROM test_run r `+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read test runs: %w", err)
 	}
@@ -43,7 +49,7 @@ func (s *Store) testRuns(ctx context.Context, q querier, where string, args ...a
 
 // TestRuns returns an operation's runs, newest first; all where op is "".
 func (s *Store) TestRuns(ctx context.Context, op operation.Code) ([]gateway.TestRun, error) {
-	return s.testRuns(ctx, s.read(), `WHERE ($1 = '' OR r.operation = $1) ORDER BY r.started DESC, r.number DESC`, string(op))
+	return s.testRuns(ctx, s.read(), countOpen, `WHERE ($1 = '' OR r.operation = $1) ORDER BY r.started DESC, r.number DESC`, string(op))
 }
 
 // TestParties returns the participants' parts of a run, without evidence, by code.
@@ -178,9 +184,9 @@ func (s *Store) heard(ctx context.Context, q querier, o *opener, run gateway.Run
 
 // onward reads the test replies that were relayed from or to a participant.
 func (s *Store) onward(ctx context.Context, q querier, run gateway.RunID, p operation.ParticipantCode) ([]gateway.Onward, error) {
-	rows, err := q.Query(ctx, `SELECT DISTINCT e.form, e.participant, d.participant, e.probe, d.channel_at, d.channel, d.state, d.confirmed
-		FROM test_evidence e JOIN delivery d ON d.form = e.form
-		WHERE e.run = $1 AND e.form <> '' AND (e.participant = $2 OR d.participant = $2) ORDER BY e.form, d.participant, e.probe`, string(run), string(p))
+	rows, err := q.Query(ctx, `SELECT d.form, o.sender, o.recipient, o.probe, d.channel_at, d.channel, d.state, d.confirmed
+		FROM test_onward o JOIN delivery d ON d.id = o.delivery
+		WHERE o.run = $1 AND (o.sender = $2 OR o.recipient = $2) ORDER BY d.form, o.recipient, o.probe`, string(run), string(p))
 	if err != nil {
 		return nil, fmt.Errorf("read relayed test replies: %w", err)
 	}

@@ -113,6 +113,9 @@ func (a *agent) ask(got *received, call *form.Form) error {
 	f.Set("A4", reference)
 	f.Set("A3", string(a.opt.Operation))
 	f.Set("A6", string(a.opt.Participant))
+	if on := call.All("T13"); len(on) > 0 { // the answer is to travel on to them as well
+		f.Set("A7", append([]string{string(got.relay.From)}, on...)...)
+	}
 	blank := &form.Profile{Require: map[string][]string{"TSR": {"T7", "T8", "T9", "T11"}}}
 	text := say(a.opt.Language, "ask", "reference", got.relay.Reference) + "\n" + f.Text(form.TextOptions{Lang: a.opt.Language, Blank: true, Profile: blank})
 	return writeWhole(path, []byte(text))

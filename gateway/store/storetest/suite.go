@@ -69,6 +69,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Record) {
 		{"AuditLogHoldsWhileItGrows", verifyingMeanwhile},
 		{"DueRowsAreClaimedLikeDeliveries", dueRows},
 		{"ConfirmationRousesTheWatchOfAnUrgentForm", rousing},
+		{"ATestReplyThatTravelsOnIsSeenFromBothEnds", travellingReply},
 		{"ALeaseHasOneHolder", leases},
 		{"MailPositionIsKept", mailPosition},
 		{"TheAuditLogVerifies", auditVerifies},
