@@ -16,11 +16,11 @@ func Canonical(address string) string {
 	if at < 0 {
 		return strings.ToLower(norm.NFC.String(address))
 	}
-	local, domain := strings.ToLower(norm.NFC.String(address[:at])), strings.TrimSuffix(address[at+1:], ".")
+	local, domain := strings.ToLower(norm.NFC.String(address[:at])), strings.TrimRight(address[at+1:], ".")
 	if ascii, err := idna.Lookup.ToASCII(domain); err == nil {
 		domain = ascii
 	}
-	return local + "@" + strings.ToLower(domain)
+	return local + "@" + strings.TrimRight(strings.ToLower(domain), ".") // other scripts' dots are dots now
 }
 
 // Readable is an address with its domain in letters, as people write it.
