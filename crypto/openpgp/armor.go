@@ -6,8 +6,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-
-	"github.com/ProtonMail/go-crypto/openpgp/packet"
 )
 
 // ArmorKind is what an armored block says it holds (RFC 9580, section 6.2).
@@ -48,18 +46,18 @@ func Armor(kind ArmorKind, data []byte) []byte {
 // version6 reports whether packets are a version 6 key or signature, or end in a
 // version 2 SEIPD packet: the first packet that isn't a session key tells.
 func version6(packets []byte) bool {
-	reader := packet.NewOpaqueReader(bytes.NewReader(packets))
 	for {
-		p, err := reader.Next()
-		if err != nil || len(p.Contents) == 0 {
+		tag, body, rest, ok := frontPacket(packets)
+		if !ok || len(body) == 0 {
 			return false
 		}
-		switch p.Tag {
+		switch tag {
 		case 1, 3: // session keys
+			packets = rest
 		case 18:
-			return p.Contents[0] == 2
+			return body[0] == 2
 		default:
-			return p.Contents[0] == 6 && slices.Contains([]uint8{2, 4, 5, 6}, p.Tag)
+			return body[0] == 6 && slices.Contains([]int{2, 4, 5, 6}, tag)
 		}
 	}
 }
