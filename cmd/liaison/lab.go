@@ -94,7 +94,7 @@ const (
 	labOperation = "OP-LAB"
 	labTerm      = 4 * time.Hour
 	labTick      = 50 * time.Millisecond
-	labCalm      = 30               // ticks in a row in which nothing happens are rest
+	labCalm      = 20               // ticks in a row in which nothing happens are rest
 	labPatience  = 10 * time.Minute // for the laboratory to come to rest
 )
 
@@ -409,7 +409,7 @@ func (l *lab) stirs(ctx context.Context, calm int) (bool, error) {
 	stirs := l.moved || l.busy > 0
 	l.moved = false
 	l.mu.Unlock()
-	if stirs || calm%(labCalm/3) != labCalm/3-1 {
+	if stirs || calm%(labCalm/2) != labCalm/2-1 {
 		return stirs, nil
 	}
 	if _, err := l.st.Lease(ctx, "laboratory", time.Minute); err != nil {

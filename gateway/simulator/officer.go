@@ -96,6 +96,7 @@ func (o *Officer) answer(raw []byte, at time.Time, people []string) []Sent {
 		people = []string{""}
 	}
 	var out []Sent
+	at = at.Add(o.After) // that is when they sit down and write
 	for _, text := range o.texts(call, m, people) {
 		out = append(out, Sent{From: o.Address, Raw: o.write(text, raw, at), After: o.After, Over: "mail"})
 	}
@@ -139,6 +140,7 @@ func (o *Officer) ReceiveSealed(message []byte, at time.Time) []Sent {
 	if o.Machine {
 		people = []string{""}
 	}
+	at = at.Add(o.After)
 	for _, text := range o.texts(call, m, people) {
 		if o.OverMail {
 			out = append(out, Sent{From: o.Address, Raw: o.write(text, nil, at), After: o.After, Over: "mail"})
