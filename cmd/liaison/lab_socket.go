@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,19 +46,24 @@ func (l *lab) system(o *labOfficer, stranger *openpgp.Certificate) error {
 	if stranger != nil {
 		key = l.strangerKey()
 	}
-	var last int64
-	var client *websocket.Client
-	up := func(c *websocket.Client) { client = c }
+	var last atomic.Int64
+	var now atomic.Pointer[line]
+	up := func(c *websocket.Client) {
+		at := now.Load()
+		at.client = c
+		close(at.up)
+	}
 	opt := websocket.ClientOptions{URL: l.channelURL(), Operation: l.op.Code, Participant: o.code, Key: key, Gateways: []*openpgp.Certificate{o.Gateway}, Log: slog.New(slog.DiscardHandler),
-		After: func() int64 { return last },
+		After:  last.Load,
+		Opened: func(websocket.Opened) error { now.Store(&line{up: make(chan struct{})}); return nil },
 		Handle: func(ctx context.Context, d websocket.Delivery) error {
 			if o.Connection == "half-open" {
 				<-ctx.Done()
 				return ctx.Err()
 			}
-			last = d.Seq
-			if d.Message != nil {
-				l.queue(func() { l.systemAnswers(ctx, o, client, d.Message) })
+			last.Store(d.Seq)
+			if at := now.Load(); d.Message != nil {
+				l.queue(func() { l.systemAnswers(ctx, o, at, d.Message) })
 			}
 			return nil
 		}}
@@ -68,7 +74,13 @@ func (l *lab) system(o *labOfficer, stranger *openpgp.Certificate) error {
 	return err
 }
 
-func (l *lab) systemAnswers(ctx context.Context, o *labOfficer, client *websocket.Client, message []byte) {
+// line is one connection: its first frame may come before its client is known.
+type line struct {
+	up     chan struct{} // closed when client is set
+	client *websocket.Client
+}
+
+func (l *lab) systemAnswers(ctx context.Context, o *labOfficer, at *line, message []byte) {
 	o.Lock()
 	out := o.ReceiveSealed(message, l.clock.Now())
 	o.Unlock()
@@ -80,7 +92,11 @@ func (l *lab) systemAnswers(ctx context.Context, o *labOfficer, client *websocke
 		l.schedule(s.After, func() {
 			ctx, stop := context.WithTimeout(ctx, demoTimeout)
 			defer stop()
-			_, _ = client.Submit(ctx, uuid.NewString(), s.Raw) // what is refused is refused
+			select {
+			case <-at.up:
+				_, _ = at.client.Submit(ctx, uuid.NewString(), s.Raw) // what is refused is refused
+			case <-ctx.Done():
+			}
 		})
 	}
 }
