@@ -10,7 +10,7 @@ import (
 // Bounds of what the heap holds beside what is in use: roomForGarbage bytes, but
 // at most mostGarbage percent of what is in use, and at least leastGarbage.
 const (
-	roomForGarbage = 96 << 20
+	roomForGarbage = 64 << 20
 	mostGarbage    = 400
 	leastGarbage   = 50
 )

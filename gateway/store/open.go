@@ -191,7 +191,7 @@ func (s *Store) connect(ctx context.Context, path string) error {
 	}
 	var err error
 	if s.mode != reading {
-		if s.db, err = sql.Open(s.d.driver, sqliteDSN(path, "&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(8000)&_pragma=cache_size(-65536)&_txlock=immediate")); err != nil {
+		if s.db, err = sql.Open(s.d.driver, sqliteDSN(path, "&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(8000)&_pragma=cache_size(-32768)&_txlock=immediate")); err != nil {
 			return err
 		}
 		s.db.SetMaxOpenConns(1)
