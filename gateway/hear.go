@@ -138,19 +138,21 @@ func (h *handling) probe() (*Probe, error) {
 	return h.probeOfSender()
 }
 
-// probeOfSender is the newest question to whom the mail claims to be from, where
-// it holds a test's reply that says neither to which call nor by which code:
-// whoever can't open a call knows neither.
+// probeOfSender is the newest question to whom the message claims to be from,
+// where it says neither to which call it belongs nor by which code: it can't be
+// opened here, or it is a test's reply of somebody who couldn't open the call.
 func (h *handling) probeOfSender() (*Probe, error) {
-	if h.in.Medium != ByMail || h.m.Form == nil || h.m.Form.Type() != "TSR" || len(h.codes()) > 0 {
+	unreadable := h.m.Kind == entity.Unreadable
+	reply := h.m.Form != nil && h.m.Form.Type() == "TSR" && len(h.codes()) == 0
+	if !unreadable && !reply {
 		return nil, nil
 	}
-	op, who := h.reg.placeAddress(h.m.From, h.m.Form.Normal().Get("A3"))
-	if who == nil {
-		return nil, nil
+	op, who, err := h.claims()
+	if err != nil || who == nil {
+		return nil, err
 	}
 	for i, ch := range who.Channels {
-		if ch.Kind != operation.PGPMail && ch.Kind != operation.Mail {
+		if (ch.Kind == operation.WebSocket) != (h.in.Medium == ByWebSocket) || ch.Kind == operation.Phone {
 			continue
 		}
 		if p, err := h.g.opt.Tests.NewestProbe(h.ctx, op.Code, who.Code, i); p != nil || err != nil {
@@ -158,6 +160,23 @@ func (h *handling) probeOfSender() (*Probe, error) {
 		}
 	}
 	return nil, nil
+}
+
+// claims is whom the message claims to be from: by its session, which is proven, or
+// by its From, which isn't.
+func (h *handling) claims() (op *operation.Operation, who *operation.Participant, err error) {
+	if s := h.in.Session; s != nil {
+		if op, err = h.g.operation(h.ctx, s.Operation); err != nil || op == nil {
+			return nil, nil, err
+		}
+		return op, op.Participant(s.Participant), nil
+	}
+	claimed := ""
+	if h.m.Form != nil {
+		claimed = h.m.Form.Normal().Get("A3")
+	}
+	op, who = h.reg.placeAddress(h.m.From, claimed)
+	return op, who, nil
 }
 
 // ofAnother reports whether one of the codes belongs to another question.
@@ -281,8 +300,42 @@ func (h *handling) evidence(p *Probe, op *operation.Operation) Hearing {
 		e.Aligned = r.Aligned(h.g.opt.AuthServ)
 		e.Outside = r.Outside
 		e.Apart = m.Encrypted && takenApart(r, h.in.Raw)
+		e.Wrapped = !m.Encrypted && wrapped(r, m.From)
+		var why *openpgp.OpenError
+		if errors.As(r.OpenErr, &why) {
+			e.Unopened = why.Reason
+		}
 	}
 	return e
+}
+
+// shut opens nothing.
+type shut struct{}
+
+func (shut) Open([]byte, int64) (entity.Opened, error) {
+	return entity.Opened{}, &openpgp.OpenError{Reason: "no-key"}
+}
+
+func (shut) Verify([]byte, []byte) entity.Signature { return entity.Signature{} }
+
+// attachedMost bounds how many attached mails are looked into.
+const attachedMost = 4
+
+// wrapped reports whether a sealed mail of the sender's own is attached to a mail,
+// as scanners do with what they can't read.
+func wrapped(r *entity.Reading, from string) bool {
+	looked := 0
+	for _, a := range r.Attachments {
+		if a.Type != "message/rfc822" || looked == attachedMost {
+			continue
+		}
+		looked++
+		inner := entity.Read(a.Content, shut{}, entity.Limits{})
+		if inner.OpenErr != nil && slices.Contains(inner.Senders(), from) {
+			return true
+		}
+	}
+	return false
 }
 
 // signer says whose key signed: a participant's of this operation, or our own.

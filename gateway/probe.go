@@ -118,6 +118,8 @@ type Hearing struct {
 	Aligned    bool                      `json:"aligned,omitempty"`    // the mail server vouches for From
 	Encrypted  bool                      `json:"encrypted,omitempty"`
 	Unreadable bool                      `json:"unreadable,omitempty"` // it could not be opened
+	Unopened   string                    `json:"unopened,omitempty"`   // why, where it was sealed: no-key · no-integrity · corrupt · not-openpgp · too-large
+	Wrapped    bool                      `json:"wrapped,omitempty"`    // a sealed mail of the same sender is attached to it, unopened
 	Verdict    string                    `json:"verdict,omitempty"`    // of the signature
 	Covers     string                    `json:"covers,omitempty"`
 	Signer     operation.ParticipantCode `json:"signer,omitempty"` // whose key signed
