@@ -317,8 +317,28 @@ func (l *lab) person(ctx context.Context, e simulator.Exam, ring *keyring.Ring, 
 	case "blocked":
 		return ring.Block(ctx, l.op.Code, e.Code, fp, "laboratory", "the laboratory wants it so")
 	}
-	_, err = ring.Confirm(ctx, l.op.Code, e.Code, fp, "laboratory", "the laboratory made it")
+	if _, err = ring.Confirm(ctx, l.op.Code, e.Code, fp, "laboratory", "the laboratory made it"); err != nil || c.Next == "" {
+		return err
+	}
+	o.Signs, err = l.nextKey(ctx, e, ring, now)
 	return err
+}
+
+// nextKey gives a participant a second key.
+func (l *lab) nextKey(ctx context.Context, e simulator.Exam, ring *keyring.Ring, now time.Time) (*openpgp.SecretKey, error) {
+	key, err := simulator.NewKey(string(e.Code), address(e.Code), simulator.Keys{}, now, l.op.Phases.Operation.From.Time)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := ring.Propose(ctx, l.op.Code, e.Code, keyring.Proposal{Certificate: key.Certificate(), Source: "laboratory", By: "laboratory"}); err != nil || l.casts[e.Code].Next == "proposed" {
+		return key, err
+	}
+	for _, person := range []string{"laboratory", "another of the laboratory"} { // a second key takes two
+		if _, err := ring.Confirm(ctx, l.op.Code, e.Code, string(key.Certificate().Fingerprint()), person, "the laboratory made it"); err != nil {
+			return nil, err
+		}
+	}
+	return key, nil
 }
 
 // neighbours lets those who sign with another participant's key do so.

@@ -52,20 +52,21 @@ func (s *labSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	if o == nil {
 		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "There is no such mailbox here"}
 	}
-	if err := o.refuses(); err != nil { // a server that tries again for ever doesn't keep the laboratory from its rest
+	if err := o.refuses(false); err != nil { // a server that tries again for ever doesn't keep the laboratory from its rest
 		return err
 	}
 	s.to = append(s.to, to)
 	return nil
 }
 
-// refuses is the server's refusal, nil where it takes the mail.
-func (o *labOfficer) refuses() error {
+// refuses is the server's refusal of the recipient, or of the whole mail after
+// it; nil where it takes it.
+func (o *labOfficer) refuses(whole bool) error {
 	o.Lock()
 	defer o.Unlock()
 	r := o.Refuse
-	if r == nil || r.Times > 0 && o.refused >= r.Times {
-		o.taken = true
+	if r == nil || r.Whole != whole || r.Times > 0 && o.refused >= r.Times {
+		o.taken = o.taken || whole
 		return nil
 	}
 	o.refused++
@@ -93,6 +94,9 @@ func (s *labSession) Data(r io.Reader) error {
 	}
 	for _, to := range s.to {
 		from, o := s.from, s.l.officerAt(to)
+		if err := o.refuses(true); err != nil { // the servers before this one hand on one recipient at a time
+			return err
+		}
 		s.l.queue(func() {
 			o.Lock()
 			out := o.Receive(raw, from, s.l.clock.Now())
@@ -132,7 +136,7 @@ func (l *lab) leave(o *labOfficer, out []simulator.Sent) {
 			to = reportTo(s.Raw)
 		}
 		raw := s.Raw
-		if o.plain && s.From != "" && o.Address2 == "" {
+		if o.plain && s.From != "" && o.Address2 == "" && !o.NoAuth {
 			raw = append([]byte("Authentication-Results: mx.gateway.example; dmarc=pass header.from=lab.example\r\n"), raw...)
 		}
 		l.schedule(s.After, func() {

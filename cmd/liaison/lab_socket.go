@@ -118,6 +118,9 @@ func (s *labSystem) handle(ctx context.Context, d websocket.Delivery) error {
 	if d.Message != nil {
 		s.l.queue(func() { s.answer(d.Message) })
 	}
+	if s.o.Connection == "flaps" {
+		return errors.New("the line is bad") // the frame is kept all the same
+	}
 	return nil
 }
 

@@ -76,10 +76,11 @@ func plainSigns(s string) string {
 		Replace(norm.NFKC.String(s))
 }
 
-// skeleton is what survives every charset: digits and the letters of ASCII.
+// skeleton is what survives every charset: digits and the letters of ASCII, and
+// what stands within numbers.
 func skeleton(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
+		if r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r) || r == '.' || r == ',') {
 			return r
 		}
 		return -1

@@ -32,6 +32,7 @@ const (
 	Replay       Code = "REPLAY"
 	NoCode       Code = "NOCODE"
 	Unsigned     Code = "UNSIGNED"
+	Clear        Code = "CLEAR"
 	BadSig       Code = "BADSIG"
 	NotSender    Code = "NOTSENDER"
 	WrongPerson  Code = "WRONGPERSON"

@@ -68,10 +68,10 @@ func (q *question) unopened(e gateway.Hearing) (Finding, bool) {
 	f.Args["phone"] = q.Plan.Phone
 	boxes := formOf(e)
 	switch {
-	case e.Unreadable:
-		return f, false
 	case q.ours(e):
 		f.Code = Echo
+	case e.Unreadable || e.Wrapped:
+		return f, false
 	case q.stale(e):
 		f.Code = Replay
 	case boxes != nil && cantOpen(boxes):
@@ -143,6 +143,10 @@ func (q *question) doubts(e gateway.Hearing) []Finding {
 		out = append(out, f)
 		return f
 	}
+	harmed := func(cause string) {
+		doubt(Mangled)
+		out[len(out)-1].Cause = cause
+	}
 	switch {
 	case q.stale(e):
 		doubt(Replay)
@@ -153,6 +157,12 @@ func (q *question) doubts(e gateway.Hearing) []Finding {
 	case e.Unreadable:
 		f := doubt(NoDecrypt)
 		f.Args["ours"] = q.Self.Fingerprint
+		if e.Unopened == "corrupt" || e.Unopened == "not-openpgp" {
+			harmed("damaged")
+		}
+		return out
+	case e.Wrapped:
+		harmed("wrapped")
 		return out
 	case e.Verdict == "none" || e.Verdict == "":
 		doubt(Unsigned)
@@ -177,6 +187,9 @@ func (q *question) doubts(e gateway.Hearing) []Finding {
 		doubt(BadSig)
 	case e.KeyState == gateway.KeyProposed:
 		doubt(Unconfirmed)
+	}
+	if e.Medium == gateway.ByMail && !e.Encrypted && e.Verdict != "none" && e.Verdict != "" {
+		doubt(Clear)
 	}
 	if q.elsewhere(e) {
 		doubt(WrongChannel)

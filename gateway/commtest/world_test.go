@@ -248,7 +248,7 @@ func (w *world) fills(initials string) func(gateway.Probe, *gateway.Form) *gatew
 		keys, err := w.st.Keys(w.t.Context(), p.Operation, p.Participant, "")
 		w.must("Keys", err)
 		h := w.heard(p, gateway.HeardAnswer)
-		h.Verdict, h.Covers, h.Signer, h.Signed, h.KeyState = "good", "all", p.Participant, string(keys[0].Fingerprint), gateway.KeyConfirmed
+		h.Encrypted, h.Verdict, h.Covers, h.Signer, h.Signed, h.KeyState = true, "good", "all", p.Participant, string(keys[0].Fingerprint), gateway.KeyConfirmed
 		h.Made, h.Type, h.Boxes, h.Codes, h.Judged = w.now, "TSR", f.JSON(), []string{p.Code}, gateway.Accepted
 		return &h
 	}

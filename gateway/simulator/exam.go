@@ -79,7 +79,7 @@ func excludes(a, b Fault) bool {
 	a.Apply(x)
 	b.Apply(y)
 	switch {
-	case x.Key.Signs != "" && (y.Key.Signs != "" || y.Signing != ""), x.Signing != "" && y.Signing != "":
+	case x.Key.Signs != "" && (y.Key.Signs != "" || y.Signing != "" || y.Next != ""), x.Signing != "" && (y.Signing != "" || y.Next != ""):
 		return true
 	case x.Fill != nil && y.Fill != nil, x.Calls != "" && y.Calls != "", x.People != 1 && y.People != 1, x.People == 0 && y.Contacts:
 		return true

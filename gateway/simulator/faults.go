@@ -54,6 +54,7 @@ type Cast struct {
 	Contacts  bool   // two people are registered, a contact and a deputy
 	Calls     string // of a plain participant: "" called back well · none · stranger
 	Replays   bool   // answers with its answer to an earlier test
+	Next      string // a new key signs: "" no · proposed · confirmed
 	People    int    // who answer; 1
 }
 
@@ -91,7 +92,7 @@ func codes(c ...string) []string { return c }
 // Faults are all that the laboratory knows.
 func Faults() []Fault {
 	var all []Fault
-	for _, list := range [][]Fault{keyFaults(), serverFaults(), replierFaults(), readingFaults(), signingFaults(), bodyFaults(), personFaults(), systemFaults(), plainFaults()} {
+	for _, list := range [][]Fault{keyFaults(), serverFaults(), replierFaults(), readingFaults(), signingFaults(), bodyFaults(), personFaults(), systemFaults(), plainFaults(), wayFaults(), writingFaults(), otherFaults()} {
 		all = append(all, list...)
 	}
 	return all

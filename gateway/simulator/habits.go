@@ -3,6 +3,7 @@ package simulator
 import (
 	"time"
 
+	"liaison/gateway/entity"
 	"liaison/gateway/form"
 )
 
@@ -28,16 +29,21 @@ type Habits struct {
 	Fill      func(f *form.Form, i int) // changes the i-th person's form
 	Code2     func(code string) string  // changes the test code
 	Rewrite   func(text string) string  // changes the text of the answer
+	Quotes    string                    // the call in the answer: "" not at all, or above · below · inside (filled in there)
+	Page      func(text string) []byte  // the answer's MIME part, where it is no plain text
+	Attach    []entity.Attachment       // beside a plain answer
 
 	// How the answer is written.
-	Signing  string        // "" as it should be, or unsigned · part · tampered · sealed-elsewhere
+	Signing  string        // "" as it should be, or unsigned · part · tampered · sealed-elsewhere · clear (signed, not encrypted) · smime
 	Address2 string        // From, another than the participant's
 	NoThread bool          // no In-Reply-To, no subject: a mail of its own
 	Skew     time.Duration // of the clock there
+	Twice    bool          // its server sends every mail twice
+	NoAuth   bool          // nothing vouches for the From of a plain mail
 
 	// The system on the WebSocket.
 	OverMail   bool   // its answers come by mail instead
-	Connection string // "" as it should be, or none · half-open · old-nonce · other-key
+	Connection string // "" as it should be, or none · half-open · old-nonce · other-key · flaps
 }
 
 // Refusal is a server's answer to a mail.
@@ -45,7 +51,8 @@ type Refusal struct {
 	Code     int
 	Enhanced [3]int
 	Text     string
-	Times    int // how often; 0 for always
+	Times    int  // how often; 0 for always
+	Whole    bool // after the whole mail, not at its recipient
 }
 
 // Blind reports whether a style of mail can't be opened.

@@ -100,6 +100,9 @@ func (o *Officer) answer(raw []byte, at time.Time, people []string) []Sent {
 	for _, text := range o.texts(call, m, people) {
 		out = append(out, Sent{From: o.Address, Raw: o.write(text, raw, at), After: o.After, Over: "mail"})
 	}
+	if o.Twice {
+		out = append(out, out...)
+	}
 	for range min(o.Copies, len(out)) {
 		again := out[0]
 		again.Raw = o.write(o.texts(call, m, people)[0], raw, at)
@@ -146,8 +149,15 @@ func (o *Officer) ReceiveSealed(message []byte, at time.Time) []Sent {
 			out = append(out, Sent{From: o.Address, Raw: o.write(text, nil, at), After: o.After, Over: "mail"})
 			continue
 		}
-		sealed, err := seal(entity.Inner(text, nil, "Form"), o.signer(), o.Gateway, at)
-		if err == nil {
+		certificate := o.Gateway
+		if o.Signing == "sealed-elsewhere" {
+			certificate = o.Stranger
+		}
+		sealed, err := seal(o.page(text), o.signer(), certificate, at.Add(o.Skew))
+		if err != nil {
+			continue
+		}
+		for range 1 + o.Copies {
 			out = append(out, Sent{Raw: sealed, After: o.After, Over: "websocket"})
 		}
 	}
@@ -250,7 +260,26 @@ func (o *Officer) texts(c call, m *gateway.Message, people []string) []string {
 		if who != "" { // a person fills the boxes in, and computes no check value
 			text = checkValue.ReplaceAllString(text, "")
 		}
-		out = append(out, o.Text(code+"\n\n"+text))
+		out = append(out, o.Text(o.quoting(code+"\n\n", text, m.Reading.Text)))
 	}
 	return out
+}
+
+// quoting is an answer with the call that it answers, as the mail program quotes.
+func (o *Officer) quoting(first, form, call string) string {
+	const says = "On Monday the unit wrote:\n"
+	above, _, _ := strings.Cut(call, "JCOFORM/1 BEGIN")
+	switch o.Quotes {
+	case "above":
+		return says + quoted(call) + "\n" + first + form
+	case "below":
+		return first + form + "\n" + says + quoted(call)
+	case "inside":
+		return first + says + quoted(above+form)
+	}
+	return first + form
+}
+
+func quoted(text string) string {
+	return "> " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n> ") + "\n"
 }

@@ -44,16 +44,21 @@ func (o *Officer) write(text string, to []byte, at time.Time) []byte {
 func (o *Officer) style(h entity.Draft, text string, at time.Time) []byte {
 	key := o.signer()
 	if key == nil || o.Signing == "unsigned" {
-		return entity.PlainMail(h, text, nil)
+		return entity.PlainMail(h, text, o.Attach)
 	}
-	if o.Signing == "tampered" {
+	switch o.Signing {
+	case "tampered":
 		return signedMail(h, text, key, at, func(s string) string { return s + "changed\r\n" })
+	case "clear":
+		return signedMail(h, text, key, at, func(s string) string { return s })
+	case "smime":
+		return SMIMESigned(entity.PlainMail(h, text, nil))
 	}
 	certificate := o.Gateway
 	if o.Signing == "sealed-elsewhere" {
 		certificate = o.Stranger
 	}
-	message, err := seal(entity.Inner(text, nil, "Form"), key, certificate, at)
+	message, err := seal(o.page(text), key, certificate, at)
 	if err != nil {
 		return nil
 	}
@@ -62,6 +67,14 @@ func (o *Officer) style(h entity.Draft, text string, at time.Time) []byte {
 		return wrapped(raw, "Please see the answer below; the quantity is 99.\r\n")
 	}
 	return raw
+}
+
+// page is the answer's MIME part, before it is sealed.
+func (o *Officer) page(text string) []byte {
+	if o.Page != nil {
+		return o.Page(text)
+	}
+	return entity.Inner(text, nil, "Form")
 }
 
 // signedMail is signed and not encrypted (RFC 3156, section 5); change happens on
