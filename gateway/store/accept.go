@@ -47,7 +47,8 @@ func (s *Store) Offer(ctx context.Context, in *gateway.Inbound) (count int, rece
 	if receipt, err := known(ctx, s.read(), repeats); receipt != nil || err != nil {
 		return 0, receipt, err
 	}
-	err = s.write(ctx, func(t *tx) error {
+	// What the count is for, a message at which the gateway dies, a note outlives.
+	err = s.note(ctx, func(t *tx) error {
 		count, receipt = 0, nil
 		if receipt, err = known(t.ctx, t, repeats); receipt != nil || err != nil {
 			return err

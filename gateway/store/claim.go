@@ -111,7 +111,8 @@ func (s *Store) Claim(ctx context.Context, want gateway.Want, now time.Time) ([]
 	}
 	var claimed []gateway.Delivery
 	left := hinted // what is to be looked at again where this fails
-	err := s.write(ctx, func(t *tx) error {
+	// A claim that a power cut takes away would be void after it anyway.
+	err := s.note(ctx, func(t *tx) error {
 		c := &claiming{t: t, want: want, now: now, left: make(map[gateway.Lane]struct{}), overdue: make(map[gateway.DeliveryID]bool)}
 		if err := c.run(hinted, all); err != nil {
 			return err

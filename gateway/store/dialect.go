@@ -158,8 +158,27 @@ func (p *pool) QueryRow(ctx context.Context, query string, args ...any) *sql.Row
 // prepared runs SQL on one SQLite connection, each text prepared once. The
 // texts are constants of this package, so the cache stays small.
 type prepared struct {
-	conn  *sql.Conn
-	stmts map[string]*sql.Stmt
+	conn   *sql.Conn
+	stmts  map[string]*sql.Stmt
+	synced outlives // what its commits outlive now
+}
+
+// sync sets what the next commits outlive. A note that no sync followed is in
+// the write-ahead log all the same: the next one takes it along.
+func (p *prepared) sync(need outlives) error {
+	if p.synced == need {
+		return nil
+	}
+	set := "PRAGMA synchronous = FULL"
+	if need == death {
+		set = "PRAGMA synchronous = NORMAL" // in WAL mode, no fsync with a commit
+	}
+	// Never prepared: a pragma acts when it is compiled.
+	if _, err := p.conn.ExecContext(context.Background(), set); err != nil {
+		return err
+	}
+	p.synced = need
+	return nil
 }
 
 func (p *prepared) stmt(query string) (*sql.Stmt, error) {
