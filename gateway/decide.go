@@ -33,11 +33,18 @@ func (g *Gateway) Accept(ctx context.Context, in *Inbound) (*Receipt, error) {
 			return nil, err
 		}
 	}
-	receipt, err = g.opt.Store.Accept(ctx, in, decide)
+	var decided *Decision // the last is the one that was recorded
+	receipt, err = g.opt.Store.Accept(ctx, in, func(l Ledger) (*Decision, error) {
+		decided, err = decide(l)
+		return decided, err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("record inbound: %w", err)
 	}
 	now := g.opt.Now()
+	if !receipt.Repeated {
+		g.remember(decided, now)
+	}
 	g.opt.Watch(Event{At: now, What: string(receipt.Verdict), Medium: in.Medium, Reference: receipt.Reference, Took: now.Sub(in.Received)})
 	return receipt, nil
 }

@@ -11,5 +11,16 @@ func (g *Gateway) DeliverDue(ctx context.Context) (int, error) {
 	return len(claimed), err
 }
 
+// Remembered returns the forms that are kept for deliveries to come.
+func (g *Gateway) Remembered() []*Form {
+	g.forms.mu.Lock()
+	defer g.forms.mu.Unlock()
+	var list []*Form
+	for _, e := range g.forms.entries {
+		list = append(list, e.value)
+	}
+	return list
+}
+
 // DoDue does what is due by the clock.
 func (g *Gateway) DoDue(ctx context.Context) error { return g.doDue(ctx) }

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -11,9 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"liaison/crypto/keyring"
 	"liaison/crypto/openpgp"
 	"liaison/gateway"
+	"liaison/gateway/form"
 	"liaison/gateway/operation"
 	"liaison/gateway/simulator"
 	"liaison/gateway/store"
@@ -179,7 +184,24 @@ func (f *flow) accept(raw []byte) *gateway.Receipt {
 	if err != nil {
 		f.t.Fatalf("Accept: %v", err)
 	}
+	f.recallsRight()
 	return r
+}
+
+// recallsRight: what the gateway keeps in mind is what the record would give it
+// after a new start. Only the state may have changed there.
+func (f *flow) recallsRight() {
+	f.t.Helper()
+	same := cmp.Options{cmp.Comparer(func(a, b *form.Form) bool { return bytes.Equal(a.JSON(), b.JSON()) }), cmpopts.EquateEmpty(), cmpopts.IgnoreFields(gateway.Form{}, "State")}
+	for _, kept := range f.g.Remembered() {
+		recorded, err := f.store.Form(f.t.Context(), kept.ID)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		if diff := cmp.Diff(recorded, kept, same); diff != "" {
+			f.t.Errorf("form %s is remembered other than it is recorded (-recorded +remembered):\n%s", kept.Reference, diff)
+		}
+	}
 }
 
 // submit lets a participant send a form, and wants the verdict.

@@ -32,15 +32,9 @@ func (g *Gateway) seal(ctx context.Context, op *operation.Operation, f *Form, p 
 		key.style = "inline"
 	}
 	sealed, err := g.sealed.get(key, g.opt.Now(), func() (*openpgp.Sealed, error) {
-		plaintext := []byte(g.text(op, f, key.lang, nil))
-		if key.style != "inline" {
-			ds, err := g.boundRecipients(ctx, f)
-			if err != nil {
-				return nil, err
-			}
-			if plaintext, err = g.encode(op, f, key.lang, ds); err != nil {
-				return nil, err
-			}
+		plaintext, err := g.plaintext(ctx, op, f, key)
+		if err != nil {
+			return nil, err
 		}
 		return openpgp.Seal(plaintext, g.key(), key.format, g.opt.Now())
 	})
@@ -48,6 +42,18 @@ func (g *Gateway) seal(ctx context.Context, op *operation.Operation, f *Form, p 
 		return nil, fmt.Errorf("seal form %s: %w", f.ID, err)
 	}
 	return sealed.For(certs...)
+}
+
+// plaintext is what a sealed body holds.
+func (g *Gateway) plaintext(ctx context.Context, op *operation.Operation, f *Form, key sealKey) ([]byte, error) {
+	if key.style == "inline" {
+		return []byte(g.text(op, f, key.lang, nil)), nil
+	}
+	ds, err := g.boundRecipients(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	return g.encode(op, f, key.lang, ds)
 }
 
 // recipientCerts are the confirmed certificates that a delivery is sealed to,
@@ -119,7 +125,7 @@ func (g *Gateway) SealAnswer(ctx context.Context, r *Receipt, s Session) ([]byte
 	if op == nil || op.Participant(s.Participant) == nil {
 		return nil, Errorf(Refused, "", "%s is in no operation %s", s.Participant, s.Operation)
 	}
-	f, err := g.opt.Reads.Form(ctx, r.Answer)
+	f, err := g.form(ctx, r.Answer)
 	if err != nil {
 		return nil, fmt.Errorf("read answer: %w", err)
 	}

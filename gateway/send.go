@@ -109,7 +109,7 @@ func (g *Gateway) render(ctx context.Context, op *operation.Operation, d Deliver
 	if op == nil {
 		return nil, &Error{Kind: Refused, Public: "closed", Err: fmt.Errorf("operation %s is not in force", d.Operation)}
 	}
-	f, err := g.forms.get(d.Form, g.opt.Now(), func() (*Form, error) { return g.opt.Reads.Form(ctx, d.Form) })
+	f, err := g.form(ctx, d.Form)
 	if err != nil {
 		return nil, fmt.Errorf("read form: %w", err)
 	}

@@ -47,7 +47,8 @@ type Ledger interface {
 
 // Store is the record: each method is one durable transaction.
 type Store interface {
-	// Offer counts an offer in its own commit, before the bytes are opened.
+	// Offer counts an offer in its own commit, before the bytes are opened; a
+	// count need not outlive a power cut.
 	// Where one of the inbound's repeats is known it returns the recorded
 	// receipt (Repeated set) and counts nothing. ErrOtherBytes: an exclusive
 	// name came with other bytes.
