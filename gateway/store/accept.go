@@ -202,7 +202,7 @@ func (t *tx) insertInbound(in *gateway.Inbound, d *gateway.Decision, r *gateway.
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO inbound (id, operation, medium, account, verdict, sender, form, number, reference, answer, backlog, size, received, recorded, sealed_detail, sealed_raw)
+	err = t.put(`INSERT INTO inbound (id, operation, medium, account, verdict, sender, form, number, reference, answer, backlog, size, received, recorded, sealed_detail, sealed_raw)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
 		r.Inbound, op, string(in.Medium), in.Account, string(d.Verdict), string(d.Sender), string(r.Form), r.Number, r.Reference, string(r.Answer),
 		flag(in.Backlog), int64(len(in.Raw)), millis(in.Received), time.Now().UnixMilli(), detail, raw)

@@ -70,7 +70,7 @@ func (t *tx) makeDue(op, participant, channel string) error {
 	if t.s.due.known(lane) {
 		return nil
 	}
-	_, err := t.exec(`INSERT INTO lane (operation, participant, channel) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, op, participant, channel)
+	err := t.put(`INSERT INTO lane (operation, participant, channel) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, op, participant, channel)
 	if err != nil {
 		return fmt.Errorf("note a lane: %w", err)
 	}

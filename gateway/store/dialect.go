@@ -74,9 +74,24 @@ func (s *Store) clockOf(ctx context.Context, q querier) (int64, error) {
 
 // querier runs SQL, in or outside a transaction.
 type querier interface {
+	// Put runs a statement that nobody waits for: its error may come with a later
+	// one, at the latest with the commit.
+	Put(ctx context.Context, query string, args ...any) error
 	Exec(ctx context.Context, query string, args ...any) (int64, error)
-	Query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRow(ctx context.Context, query string, args ...any) *sql.Row
+	Query(ctx context.Context, query string, args ...any) (rows, error)
+	QueryRow(ctx context.Context, query string, args ...any) row
+}
+
+// row is the one row of an answer; its Scan says sql.ErrNoRows where there is none.
+type row interface{ Scan(dest ...any) error }
+
+// rows are those of an answer, to be closed before the next question.
+type rows interface {
+	row
+	Next() bool
+	Columns() ([]string, error)
+	Err() error
+	Close() error
 }
 
 // plain adapts a pool or a transaction of database/sql.
@@ -96,11 +111,16 @@ func (p plain) Exec(ctx context.Context, query string, args ...any) (int64, erro
 	return r.RowsAffected()
 }
 
-func (p plain) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (p plain) Put(ctx context.Context, query string, args ...any) error {
+	_, err := p.q.ExecContext(ctx, query, args...)
+	return err
+}
+
+func (p plain) Query(ctx context.Context, query string, args ...any) (rows, error) {
 	return p.q.QueryContext(ctx, query, args...)
 }
 
-func (p plain) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+func (p plain) QueryRow(ctx context.Context, query string, args ...any) row {
 	return p.q.QueryRowContext(ctx, query, args...)
 }
 
@@ -136,7 +156,7 @@ func (p *pool) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 	return st, err
 }
 
-func (p *pool) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (p *pool) Query(ctx context.Context, query string, args ...any) (rows, error) {
 	st, err := p.stmt(ctx, query)
 	if err != nil {
 		return nil, err
@@ -147,7 +167,7 @@ func (p *pool) Query(ctx context.Context, query string, args ...any) (*sql.Rows,
 	return st.QueryContext(ctx, args...)
 }
 
-func (p *pool) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+func (p *pool) QueryRow(ctx context.Context, query string, args ...any) row {
 	st, err := p.stmt(ctx, query)
 	if err != nil || st == nil {
 		return p.plain.QueryRow(ctx, query, args...) // reports the same error
@@ -206,7 +226,12 @@ func (p *prepared) Exec(_ context.Context, query string, args ...any) (int64, er
 	return r.RowsAffected()
 }
 
-func (p *prepared) Query(_ context.Context, query string, args ...any) (*sql.Rows, error) {
+func (p *prepared) Put(ctx context.Context, query string, args ...any) error {
+	_, err := p.Exec(ctx, query, args...)
+	return err
+}
+
+func (p *prepared) Query(_ context.Context, query string, args ...any) (rows, error) {
 	st, err := p.stmt(query)
 	if err != nil {
 		return nil, err
@@ -214,7 +239,7 @@ func (p *prepared) Query(_ context.Context, query string, args ...any) (*sql.Row
 	return st.QueryContext(context.Background(), args...)
 }
 
-func (p *prepared) QueryRow(_ context.Context, query string, args ...any) *sql.Row {
+func (p *prepared) QueryRow(_ context.Context, query string, args ...any) row {
 	st, err := p.stmt(query)
 	if err != nil {
 		return p.conn.QueryRowContext(context.Background(), query, args...) // reports the same error

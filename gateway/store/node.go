@@ -42,7 +42,7 @@ func (t *tx) void(deliveries, sessions, leases string, args ...any) error {
 		`UPDATE due SET owner = '', lease_until = 0, fence = fence + 1 WHERE ` + leases,
 		`DELETE FROM lease WHERE ` + leases,
 	} {
-		if _, err := t.exec(q, args...); err != nil {
+		if err := t.put(q, args...); err != nil {
 			return fmt.Errorf("void claims: %w", err)
 		}
 	}
@@ -59,7 +59,7 @@ func (s *Store) leave(ctx context.Context) error {
 		if err := t.void(`owner = $1`, `node = $1`, `owner = $1`, s.opt.Node); err != nil {
 			return err
 		}
-		_, err = t.exec(`UPDATE node SET beat = 0 WHERE name = $1 AND epoch = $2`, s.opt.Node, s.epoch)
+		err = t.put(`UPDATE node SET beat = 0 WHERE name = $1 AND epoch = $2`, s.opt.Node, s.epoch)
 		return err
 	})
 }
@@ -97,7 +97,7 @@ func (s *Store) Heartbeat(ctx context.Context) error {
 		if n == 0 {
 			return gateway.ErrFenced
 		}
-		_, err = t.exec(`UPDATE delivery SET lease_until = $1 WHERE owner = $2 AND owner_epoch = $3 AND lease_until > $4 AND claimed > $5 AND state = 'pending'`,
+		err = t.put(`UPDATE delivery SET lease_until = $1 WHERE owner = $2 AND owner_epoch = $3 AND lease_until > $4 AND claimed > $5 AND state = 'pending'`,
 			now+leaseFor.Milliseconds(), s.opt.Node, s.epoch, now, now-attemptMax.Milliseconds())
 		if err != nil {
 			return fmt.Errorf("prolong claims: %w", err)

@@ -34,8 +34,9 @@ type tx struct {
 	lanes map[gateway.Lane]struct{}
 }
 
+func (t *tx) put(query string, args ...any) error           { return t.Put(t.ctx, query, args...) }
 func (t *tx) exec(query string, args ...any) (int64, error) { return t.Exec(t.ctx, query, args...) }
-func (t *tx) row(query string, args ...any) *sql.Row        { return t.QueryRow(t.ctx, query, args...) }
+func (t *tx) row(query string, args ...any) row             { return t.QueryRow(t.ctx, query, args...) }
 
 // clock is the time that leases go by, in Unix milliseconds.
 func (t *tx) clock() (int64, error) {
@@ -121,16 +122,12 @@ func (s *Store) writeRetrying(ctx context.Context, do func(*tx) error) error {
 }
 
 func (s *Store) writeOnce(ctx context.Context, do func(*tx) error) error {
-	sqlTx, err := s.db.BeginTx(ctx, nil)
+	t := &tx{s: s, ctx: ctx, keys: make(map[string]cipher.AEAD)}
+	err := s.piped(ctx, func(q querier) error {
+		t.querier = q
+		return do(t)
+	})
 	if err != nil {
-		return err
-	}
-	t := &tx{querier: plain{sqlTx}, s: s, ctx: ctx, keys: make(map[string]cipher.AEAD)}
-	if err := do(t); err != nil {
-		_ = sqlTx.Rollback()
-		return err
-	}
-	if err := sqlTx.Commit(); err != nil {
 		return err
 	}
 	if t.due {
