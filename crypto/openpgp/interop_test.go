@@ -107,10 +107,7 @@ func find(t *testing.T, name, install string) program {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("%s is missing: %s", name, install)
-		}
-		t.Skipf("%s is missing: %s", name, install)
+		missing(t, name, install)
 	}
 	home, err := os.MkdirTemp("", "pgp") // short: gpg-agent's socket lies in it
 	if err != nil {
@@ -118,6 +115,14 @@ func find(t *testing.T, name, install string) program {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(home) })
 	return program{path: path, home: home}
+}
+
+func missing(t *testing.T, what, install string) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s is missing: %s", what, install)
+	}
+	t.Skipf("%s is missing: %s", what, install)
 }
 
 func (p program) run(t *testing.T, stdin []byte, args ...string) (stdout, stderr []byte) {
