@@ -306,14 +306,19 @@ func (c *claiming) reachable(lane gateway.Lane) (where, error) {
 // unreachable claims what no node can bring over the WebSocket and whose channel
 // has had its share of the limit.
 func (c *claiming) unreachable(lane gateway.Lane) error {
+	if c.want.Share == nil {
+		return nil
+	}
+	share := time.Duration(0)
 	for _, p := range []gateway.Priority{gateway.Urgent, gateway.Prior, gateway.Routine} {
 		if len(c.ids) >= c.want.Limit {
 			return nil
 		}
-		// The shares grow from rank to rank: what is asked of a rank holds for
-		// those above it.
+		// What is asked of a rank is asked of those above it too, so no rank has
+		// less than they.
+		share = max(share, c.want.Share(lane, p))
 		taken := len(c.ids)
-		if _, err := c.take(lane, int64(p.Rank()), millis(c.now.Add(-c.t.s.opt.Share(p)))); err != nil {
+		if _, err := c.take(lane, int64(p.Rank()), millis(c.now.Add(-share))); err != nil {
 			return err
 		}
 		for _, id := range c.ids[taken:] {

@@ -106,7 +106,7 @@ func (s *Store) writeOnce(ctx context.Context, do func(*tx) error) error {
 		return err
 	}
 	t := &tx{querier: plain{sqlTx}, s: s, ctx: ctx, keys: make(map[string]cipher.AEAD)}
-	if err := do(t); err != nil {
+	if err := runGuarded(t, do); err != nil {
 		_ = sqlTx.Rollback()
 		return err
 	}
@@ -266,7 +266,7 @@ func runApart(t *tx, p *prepared, j *job) error {
 }
 
 // runGuarded turns a panic of a decision into an error, so that it rolls back
-// its own savepoint and not the writer.
+// its own transaction or savepoint and not the writer.
 func runGuarded(t *tx, do func(*tx) error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
