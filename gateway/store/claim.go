@@ -86,6 +86,7 @@ const (
   SELECT d.id FROM delivery d
   WHERE d.operation = $6 AND d.participant = $7 AND d.channel = $8 AND d.state = 'pending' AND d.urgency <= $9 AND d.dropped = 0 AND d.not_before <= $5
     AND d.channel_from < $10
+    AND (d.follows = '' OR NOT EXISTS (SELECT 1 FROM delivery o WHERE o.id = d.follows AND o.state = 'pending' AND o.lease_until > $3))
     AND (d.lease_until <= $3 OR NOT (d.owner = $1 AND d.owner_epoch = $2)
       AND NOT EXISTS (SELECT 1 FROM node n WHERE n.name = d.owner AND n.epoch = d.owner_epoch AND n.beat > $4))
   ORDER BY d.urgency, d.created, d.id LIMIT $11`

@@ -62,6 +62,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Record) {
 		{"WithheldIsLeftByReleaseAlone", withheldRelease},
 		{"AHeldFormIsReleasedOnce", heldRelease},
 		{"ReplaceDropsWhatWaitsAndNamesWhoHasIt", replaceForms},
+		{"ACorrectionWaitsForTheAttemptAtWhatItReplaces", correctionFollows},
 		{"SequenceHasNoGaps", sequenceNoGaps},
 		{"ANewerSessionReplacesTheOlder", sessionReplaced},
 		{"AcknowledgeSettlesOnce", acknowledgeOnce},
