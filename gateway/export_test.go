@@ -4,7 +4,11 @@ import "context"
 
 // DeliverDue makes one attempt at everything that is due and waits for it.
 func (g *Gateway) DeliverDue(ctx context.Context) (int, error) {
-	claimed, err := g.opt.Store.Claim(ctx, Want{Limit: claimMost}, g.opt.Now())
+	shares, err := g.shares(ctx)
+	if err != nil {
+		return 0, err
+	}
+	claimed, err := g.opt.Store.Claim(ctx, Want{Limit: claimMost, Share: shares}, g.opt.Now())
 	l := g.lanes(ctx)
 	l.put(claimed)
 	l.wg.Wait()

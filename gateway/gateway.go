@@ -117,7 +117,8 @@ func (g *Gateway) form(ctx context.Context, id FormID) (*Form, error) {
 
 // remember keeps what was just recorded for the deliveries that follow at once.
 // It is as the record would give it back.
-func (g *Gateway) remember(d *Decision, now time.Time) {
+func (g *Gateway) remember(d *Decision) {
+	now := g.opt.Now()
 	for i := range d.Forms {
 		f := d.Forms[i].Form
 		if f.State != FormAccepted || f.Content.Boxes == nil {

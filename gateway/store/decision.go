@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"liaison/gateway"
+	"liaison/gateway/operation"
 )
 
 // record writes a decision: forms, deliveries, evidence, audit entries. inbound
@@ -131,10 +132,14 @@ func (t *tx) insertDelivery(f *gateway.Form, n gateway.NewDelivery) error {
 		created = from
 	}
 	priority := priorityOf(n.Priority)
-	err = t.put(`INSERT INTO delivery (id, form, operation, participant, channel, channel_at, priority, urgency, state, created, channel_from, not_before, subject, sealed_reason)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (form, participant) DO NOTHING`,
+	follows, err := t.follows(f, n.Participant)
+	if err != nil {
+		return err
+	}
+	err = t.put(`INSERT INTO delivery (id, form, operation, participant, channel, channel_at, priority, urgency, state, created, channel_from, not_before, subject, sealed_reason, follows)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (form, participant) DO NOTHING`,
 		string(n.ID), string(f.ID), string(f.Operation), string(n.Participant), string(n.Channel), int64(n.ChannelAt), string(priority), int64(priority.Rank()),
-		string(n.State), created, from, millis(n.NotBefore), string(n.Subject), reason)
+		string(n.State), created, from, millis(n.NotBefore), string(n.Subject), reason, follows)
 	if err != nil {
 		return fmt.Errorf("record a delivery to %s: %w", n.Participant, err)
 	}
@@ -142,6 +147,24 @@ func (t *tx) insertDelivery(f *gateway.Form, n gateway.NewDelivery) error {
 		return nil
 	}
 	return t.makeDue(string(f.Operation), string(n.Participant), string(n.Channel))
+}
+
+// follows is the delivery that one of a correction or cancellation mustn't
+// overtake: the original's to the same participant, where an attempt at it is
+// under way; "" else.
+func (t *tx) follows(f *gateway.Form, p operation.ParticipantCode) (id string, err error) {
+	if f.Type != "COR" && f.Type != "CAN" || f.Answers == "" {
+		return "", nil
+	}
+	now, err := t.clock()
+	if err != nil {
+		return "", err
+	}
+	err = t.row(`SELECT id FROM delivery WHERE form = $1 AND participant = $2 AND state = 'pending' AND lease_until > $3`, string(f.Answers), string(p), now).Scan(&id)
+	if err = notFound(err); err != nil && !errors.Is(err, gateway.ErrNotFound) {
+		return "", fmt.Errorf("look for an attempt at what is replaced: %w", err)
+	}
+	return id, nil
 }
 
 // appendEvidence appends to a delivery's attempts, always.

@@ -42,10 +42,6 @@ type Options struct {
 	Key   StorageKey // wraps the data keys; all zero is refused
 	Clock func() time.Time
 	Log   *slog.Logger
-	// Share is how long a channel has for itself before a delivery that no node
-	// can bring over the WebSocket is claimed as unreachable; nil means 2 minutes
-	// for urgent, 15 for priority, one hour for routine.
-	Share func(gateway.Priority) time.Duration
 	// SignHead signs a tree head's text; nil: heads aren't signed.
 	SignHead func([]byte) ([]byte, error)
 }
@@ -122,9 +118,6 @@ func open(ctx context.Context, dsn string, opt Options, m mode) (_ *Store, err e
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	if opt.Share == nil {
-		opt.Share = defaultShare
-	}
 	if opt.Key == (StorageKey{}) {
 		return nil, errors.New("open the store: no storage key was given")
 	}
@@ -159,16 +152,6 @@ func open(ctx context.Context, dsn string, opt Options, m mode) (_ *Store, err e
 		return nil, fmt.Errorf("register node %q: %w", opt.Node, err)
 	}
 	return s, nil
-}
-
-func defaultShare(p gateway.Priority) time.Duration {
-	switch p {
-	case gateway.Urgent:
-		return 2 * time.Minute
-	case gateway.Prior:
-		return 15 * time.Minute
-	}
-	return time.Hour
 }
 
 func (s *Store) connect(ctx context.Context, path string) error {

@@ -125,7 +125,7 @@ func (s *Store) writeOnce(ctx context.Context, do func(*tx) error) error {
 	t := &tx{s: s, ctx: ctx, keys: make(map[string]cipher.AEAD)}
 	err := s.piped(ctx, func(q querier) error {
 		t.querier = q
-		return do(t)
+		return runGuarded(t, do)
 	})
 	if err != nil {
 		return err
@@ -311,7 +311,7 @@ func runApart(t *tx, p *prepared, j *job) error {
 }
 
 // runGuarded turns a panic of a decision into an error, so that it rolls back
-// its own savepoint and not the writer.
+// its own transaction or savepoint and not the writer.
 func runGuarded(t *tx, do func(*tx) error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
