@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"liaison/adapters/mail/mailtest"
 	"liaison/gateway"
 	"liaison/gateway/commtest"
 	"liaison/gateway/operation"
@@ -71,17 +70,12 @@ func (c benchTestCmd) measure(a *app) (r *crowdResult, err error) {
 		}
 		defer os.RemoveAll(c.Dir)
 	}
-	server, err := mailtest.New(mailtest.Options{})
+	exams := slices.Repeat([]simulator.Exam{{Kind: kinds[0], More: kinds[1:]}}, c.Participants)
+	l, ends, err := newEmbeddedLab(&app{a.ctx, streams{strings.NewReader(""), io.Discard, a.err}}, c.Dir, exams)
 	if err != nil {
 		return nil, err
 	}
-	defer server.Close()
-	exams := slices.Repeat([]simulator.Exam{{Kind: kinds[0], More: kinds[1:]}}, c.Participants)
-	post := &embedded{dir: c.Dir, server: server}
-	l := newLab(&app{a.ctx, streams{strings.NewReader(""), io.Discard, a.err}}, c.Dir, post, exams)
-	for _, x := range l.exams {
-		post.all = append(post.all, address(x.Code), "plain-"+address(x.Code))
-	}
+	defer ends()
 	r = &crowdResult{Participants: c.Participants, Channels: c.Channels}
 	err = l.within(func() error {
 		c.say(a, "%d participants are set up; the test begins", c.Participants)
@@ -94,7 +88,7 @@ func (c benchTestCmd) measure(a *app) (r *crowdResult, err error) {
 func (l *lab) crowd(r *crowdResult) error {
 	began, busy := time.Now(), cpuTime()
 	order := commtest.Order{Cause: "a crowd", By: "bench", Mode: "TEST", Priority: gateway.Routine, Deadline: operation.Term{Time: 12 * time.Hour}}
-	id, err := l.node.tests.Start(l.ctx, l.op, order, commtest.Selection{})
+	id, err := l.tests.Start(l.ctx, l.op, order, commtest.Selection{})
 	if err != nil {
 		return err
 	}

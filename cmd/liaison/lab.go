@@ -32,10 +32,15 @@ type post interface {
 	Config(participants string) (string, error)
 	// Submit sends a mail to the gateway's servers; from is "" for the null sender.
 	Submit(from, to string, raw []byte) error
+	// Held counts the mails that the servers have taken and not handed on; refused
+	// are those that a participant refused for now and takes at the next try.
+	Held(refused int) (int, error)
 }
 
 // labClock is a clock that the laboratory turns on.
 type labClock struct {
+	turned func(ahead time.Duration) // is told, where it isn't nil
+
 	mu     sync.Mutex // guards offset
 	offset time.Duration
 }
@@ -50,6 +55,9 @@ func (c *labClock) turn(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.offset += d
+	if c.turned != nil {
+		c.turned(c.offset)
+	}
 }
 
 // lab is the fault laboratory: a gateway as "liaison serve" runs it, and
@@ -62,6 +70,7 @@ type lab struct {
 	s     *setup
 	st    *store.Store
 	node  *node
+	tests *commtest.Runner
 	op    *operation.Operation
 	exams []simulator.Exam
 	casts map[operation.ParticipantCode]*simulator.Cast
@@ -82,7 +91,8 @@ type labOfficer struct {
 	*simulator.Officer
 	code    operation.ParticipantCode
 	plain   bool
-	refused int
+	refused int  // mails, so far
+	taken   bool // one, since
 }
 
 type laterSent struct {
@@ -112,9 +122,26 @@ func address(code operation.ParticipantCode) string {
 	return strings.ToLower(string(code)) + "@lab.example"
 }
 
-// open sets everything up and starts the gateway.
-func (l *lab) open(group *errgroup.Group) error {
-	quiet := &app{l.ctx, streams{l.in, io.Discard, l.err}}
+// open sets everything up and starts the gateway and the participants.
+func (l *lab) open(group *errgroup.Group) (err error) {
+	if err := l.furnish(group); err != nil {
+		return err
+	}
+	if l.node, err = newNode(l.ctx, l.s, l.st, l.st); err != nil {
+		return err
+	}
+	l.node.watch, l.tests = func(gateway.Event) { l.touch() }, l.node.tests
+	group.Go(func() error { defer l.st.Close(); return l.node.run(l.quiet()) })
+	return l.populate(group)
+}
+
+// quiet is the laboratory without its output.
+func (l *lab) quiet() *app { return &app{l.ctx, streams{l.in, io.Discard, l.err}} }
+
+// furnish sets everything up before the gateway starts: its files and its record,
+// the mail servers, the operation.
+func (l *lab) furnish(group *errgroup.Group) error {
+	quiet := l.quiet()
 	if err := (initCmd{Dir: l.dir, Code: "OCU", Address: demoGateway}).Run(quiet); err != nil {
 		return err
 	}
@@ -143,14 +170,11 @@ func (l *lab) open(group *errgroup.Group) error {
 	if l.st, err = store.Open(l.ctx, l.s.dsn, l.s.opt); err != nil {
 		return err
 	}
-	if err := l.people(); err != nil {
-		return err
-	}
-	if l.node, err = newNode(l.ctx, l.s, l.st, l.st); err != nil {
-		return err
-	}
-	l.node.watch = func(gateway.Event) { l.touch() }
-	group.Go(func() error { defer l.st.Close(); return l.node.run(quiet) })
+	return l.people()
+}
+
+// populate lets the participants work, and connects their systems.
+func (l *lab) populate(group *errgroup.Group) error {
 	for range 4 {
 		group.Go(func() error { l.labour(l.ctx); return nil })
 	}
@@ -403,7 +427,8 @@ func (l *lab) settle() error {
 }
 
 // stirs reports whether anything happened since it was asked last. After a while
-// in which nothing did it asks the record too, behind all that is being written.
+// in which nothing did it asks the mail servers and the record too, behind all
+// that is being written: what they hold moves on by itself.
 func (l *lab) stirs(ctx context.Context, calm int) (bool, error) {
 	l.mu.Lock()
 	stirs := l.moved || l.busy > 0
@@ -412,11 +437,28 @@ func (l *lab) stirs(ctx context.Context, calm int) (bool, error) {
 	if stirs || calm%(labCalm/2) != labCalm/2-1 {
 		return stirs, nil
 	}
+	if held, err := l.post.Held(l.refusedForNow()); held > 0 || err != nil {
+		return true, err
+	}
 	if _, err := l.st.Lease(ctx, "laboratory", time.Minute); err != nil {
 		return false, err
 	}
 	n, err := l.st.Outstanding(ctx, l.clock.Now())
-	return n > 0, err
+	if n > 0 || err != nil || !l.sound() {
+		return n > 0, err
+	}
+	depths, err := l.st.Depths(ctx)
+	return slices.ContainsFunc(depths, func(d store.Depth) bool { return d.Queue == "delivery "+string(operation.WebSocket) }), err
+}
+
+// sound reports whether every system takes what it is sent.
+func (l *lab) sound() bool {
+	for _, c := range l.casts {
+		if c.Connection != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // pass lets time pass, and waits for what happens because of it.
@@ -428,12 +470,11 @@ func (l *lab) pass(d time.Duration) error {
 // examine runs the test over all participants and returns how it did.
 func (l *lab) examine() ([]simulator.Marks, error) {
 	l.neighbours()
-	runner := l.node.tests
 	order := commtest.Order{Cause: "rehearsal", By: "laboratory", Mode: "TEST", Priority: gateway.Routine, Deadline: operation.Term{Time: labTerm}}
 	if err := l.rehearseBefore(order); err != nil {
 		return nil, err
 	}
-	if _, err := runner.Start(l.ctx, l.op, order, commtest.Selection{}); err != nil {
+	if _, err := l.tests.Start(l.ctx, l.op, order, commtest.Selection{}); err != nil {
 		return nil, err
 	}
 	if err := l.settle(); err != nil {
@@ -461,7 +502,7 @@ func (l *lab) rehearseBefore(order commtest.Order) error {
 	if len(sel.Participants) == 0 {
 		return nil
 	}
-	if _, err := l.node.tests.Start(l.ctx, l.op, order, sel); err != nil {
+	if _, err := l.tests.Start(l.ctx, l.op, order, sel); err != nil {
 		return err
 	}
 	for _, wait := range []time.Duration{0, 3 * time.Minute, 6 * time.Hour} {
@@ -499,7 +540,7 @@ func (l *lab) callBack() error {
 
 // grade compares what the test found with the labels.
 func (l *lab) grade() ([]simulator.Marks, error) {
-	b := &testBench{app: l.app, s: l.s, st: l.st, op: l.op, runner: l.node.tests}
+	b := &testBench{app: l.app, s: l.s, st: l.st, op: l.op, runner: l.tests}
 	standing, err := b.standing(nil)
 	if err != nil {
 		return nil, err

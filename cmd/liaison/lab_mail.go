@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/emersion/go-sasl"
@@ -63,10 +65,25 @@ func (o *labOfficer) refuses() error {
 	defer o.Unlock()
 	r := o.Refuse
 	if r == nil || r.Times > 0 && o.refused >= r.Times {
+		o.taken = true
 		return nil
 	}
 	o.refused++
 	return &smtp.SMTPError{Code: r.Code, EnhancedCode: smtp.EnhancedCode(r.Enhanced), Message: r.Text}
+}
+
+// refusedForNow counts the participants whose server will take at the next try
+// what it refused.
+func (l *lab) refusedForNow() (n int) {
+	l.mu.Lock()
+	officers := slices.Collect(maps.Values(l.officers))
+	l.mu.Unlock()
+	for _, o := range officers {
+		o.Lock()
+		count(&n, o.refused > 0 && o.Refuse.Times > 0 && !o.taken)
+		o.Unlock()
+	}
+	return n
 }
 
 func (s *labSession) Data(r io.Reader) error {
@@ -139,6 +156,21 @@ type embedded struct {
 	all    []string // participants' accounts
 }
 
+// newEmbeddedLab makes a laboratory over mail servers of its own; ends closes them.
+func newEmbeddedLab(a *app, dir string, exams []simulator.Exam) (l *lab, ends func(), err error) {
+	server, err := mailtest.New(mailtest.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	e := &embedded{dir: dir, server: server, all: []string{"officer@private.example", "duty@private.example"}}
+	l = newLab(a, dir, e, exams)
+	for _, x := range l.exams {
+		at := address(x.Code)
+		e.all = append(e.all, at, "plain-"+at, "contact-"+at, "deputy-"+at)
+	}
+	return l, func() { server.Close() }, nil
+}
+
 func (e *embedded) Config(participants string) (string, error) {
 	if err := e.server.Add(demoGateway, "lab"); err != nil {
 		return "", err
@@ -154,6 +186,12 @@ func (e *embedded) Config(participants string) (string, error) {
 	}
 	return fmt.Sprintf("  imap: {url: \"imap+insecure://%s\", username: %s, password_file: secrets/mail}\n  smtp: {url: \"smtp+insecure://%s\", username: %s, password_file: secrets/mail}",
 		e.server.IMAPAddr, demoGateway, e.server.SMTPAddr, demoGateway), nil
+}
+
+// Held are the mails before the gateway's eyes: what goes to a participant is
+// handed on at once, or refused.
+func (e *embedded) Held(int) (int, error) {
+	return len(e.server.Messages(demoGateway, "INBOX")), nil
 }
 
 func (e *embedded) Submit(from, to string, raw []byte) error {

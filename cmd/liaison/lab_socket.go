@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -46,58 +47,111 @@ func (l *lab) system(o *labOfficer, stranger *openpgp.Certificate) error {
 	if stranger != nil {
 		key = l.strangerKey()
 	}
-	var last atomic.Int64
-	var now atomic.Pointer[line]
-	up := func(c *websocket.Client) {
-		at := now.Load()
-		at.client = c
-		close(at.up)
-	}
+	s := &labSystem{l: l, o: o, now: newLine()}
 	opt := websocket.ClientOptions{URL: l.channelURL(), Operation: l.op.Code, Participant: o.code, Key: key, Gateways: []*openpgp.Certificate{o.Gateway}, Log: slog.New(slog.DiscardHandler),
-		After:  last.Load,
-		Opened: func(websocket.Opened) error { now.Store(&line{up: make(chan struct{})}); return nil },
-		Handle: func(ctx context.Context, d websocket.Delivery) error {
-			if o.Connection == "half-open" {
-				<-ctx.Done()
-				return ctx.Err()
-			}
-			last.Store(d.Seq)
-			if at := now.Load(); d.Message != nil {
-				l.queue(func() { l.systemAnswers(ctx, o, at, d.Message) })
-			}
-			return nil
-		}}
-	err := websocket.Run(l.ctx, opt, websocket.Backoff{First: 300 * time.Millisecond, Most: 2 * time.Second}, up, nil)
+		After: s.last.Load, Handle: s.handle}
+	err := websocket.Run(l.ctx, opt, websocket.Backoff{First: 300 * time.Millisecond, Most: 2 * time.Second}, s.up, s.down)
 	if l.ctx.Err() != nil || errors.Is(err, context.Canceled) {
 		return nil
 	}
 	return err
 }
 
-// line is one connection: its first frame may come before its client is known.
+// labSystem is a participant's system. It keeps an answer until the gateway has
+// settled it, over whichever connection there is then.
+type labSystem struct {
+	l    *lab
+	o    *labOfficer
+	last atomic.Int64
+
+	mu  sync.Mutex // guards now
+	now line
+}
+
+// line is the connection that there is, or the next one: a first frame may come
+// before its client is known.
 type line struct {
 	up     chan struct{} // closed when client is set
 	client *websocket.Client
 }
 
-func (l *lab) systemAnswers(ctx context.Context, o *labOfficer, at *line, message []byte) {
-	o.Lock()
-	out := o.ReceiveSealed(message, l.clock.Now())
-	o.Unlock()
-	l.leave(o, out)
-	for _, s := range out {
-		if s.Over != "websocket" {
+func newLine() line { return line{up: make(chan struct{})} }
+
+func (s *labSystem) up(c *websocket.Client) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now.client = c
+	close(s.now.up)
+}
+
+// down says that the connection that there was, if any, is over.
+func (s *labSystem) down(error, time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.now.client != nil {
+		s.now = newLine()
+	}
+}
+
+// connected waits for a connection, and returns nil where the laboratory ends
+// first.
+func (s *labSystem) connected() *websocket.Client {
+	s.mu.Lock()
+	up := s.now.up
+	s.mu.Unlock()
+	select {
+	case <-up:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.now.client // nil where it is down again
+	case <-s.l.ctx.Done():
+		return nil
+	}
+}
+
+func (s *labSystem) handle(ctx context.Context, d websocket.Delivery) error {
+	if s.o.Connection == "half-open" {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	s.last.Store(d.Seq)
+	if d.Message != nil {
+		s.l.queue(func() { s.answer(d.Message) })
+	}
+	return nil
+}
+
+func (s *labSystem) answer(message []byte) {
+	s.o.Lock()
+	out := s.o.ReceiveSealed(message, s.l.clock.Now())
+	s.o.Unlock()
+	s.l.leave(s.o, out)
+	for _, x := range out {
+		if x.Over == "websocket" {
+			s.l.schedule(x.After, func() { s.submit(x.Raw) })
+		}
+	}
+}
+
+// submit submits until it is settled; what is refused for good is refused.
+func (s *labSystem) submit(raw []byte) {
+	id := uuid.NewString()
+	for s.l.ctx.Err() == nil {
+		c := s.connected()
+		if c == nil {
 			continue
 		}
-		l.schedule(s.After, func() {
-			ctx, stop := context.WithTimeout(ctx, demoTimeout)
-			defer stop()
-			select {
-			case <-at.up:
-				_, _ = at.client.Submit(ctx, uuid.NewString(), s.Raw) // what is refused is refused
-			case <-ctx.Done():
-			}
-		})
+		ctx, stop := context.WithTimeout(s.l.ctx, demoTimeout)
+		_, err := c.Submit(ctx, id, raw)
+		stop()
+		var remote *websocket.RemoteError
+		if err == nil || errors.As(err, &remote) && remote.Final() {
+			return
+		}
+		select {
+		case <-time.After(labTick):
+		case <-s.l.ctx.Done():
+		}
 	}
 }
 

@@ -55,17 +55,29 @@ func TestLaboratoryFindsEveryFaultOverTheEmbeddedServers(t *testing.T) {
 type realServers struct {
 	t       *testing.T
 	dir     string
+	dovecot *mailtest.Real
 	postfix *mailtest.Real
 }
 
 func (r *realServers) Config(participants string) (string, error) {
-	dovecot := mailtest.Dovecot(r.t, demoGateway)
-	r.postfix = mailtest.Postfix(r.t, mailtest.PostfixOptions{LMTP: map[string]string{"gateway.example": dovecot.LMTPAddr, "lab.example": participants}})
-	if err := os.WriteFile(filepath.Join(r.dir, "secrets/mail"), []byte(dovecot.Password), 0o600); err != nil {
+	r.dovecot = mailtest.Dovecot(r.t, demoGateway)
+	r.postfix = mailtest.Postfix(r.t, mailtest.PostfixOptions{LMTP: map[string]string{"gateway.example": r.dovecot.LMTPAddr, "lab.example": participants}})
+	if err := os.WriteFile(filepath.Join(r.dir, "secrets/mail"), []byte(r.dovecot.Password), 0o600); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("  imap: {url: \"imaps://%s\", username: %s, password_file: secrets/mail, ca_file: %q}\n  smtp: {url: \"smtp+starttls://%s\", ca_file: %q}",
-		dovecot.IMAPSAddr, demoGateway, dovecot.CAFile, r.postfix.SMTPAddr, r.postfix.CAFile), nil
+		r.dovecot.IMAPSAddr, demoGateway, r.dovecot.CAFile, r.postfix.SMTPAddr, r.postfix.CAFile), nil
+}
+
+// Held are the mails in Postfix's queue and in Dovecot's INBOX; Postfix tries
+// again by itself what was refused for now.
+func (r *realServers) Held(refused int) (int, error) {
+	queued, err := r.postfix.Held()
+	if err != nil {
+		return 0, err
+	}
+	read, err := r.dovecot.Held()
+	return refused + queued + read, err
 }
 
 func (r *realServers) Submit(from, to string, raw []byte) error {

@@ -24,10 +24,11 @@ import (
 	"liaison/gateway/store"
 )
 
-// mortal is a record whose process ends by SIGKILL at a step: "after Accept 1"
-// is the moment when the first Accept is committed and nobody was told.
-// It writes every step that it came by into a file, and when it dies how many
-// deliveries were under way: taken up, and not recorded as done.
+// mortal is a record whose process ends by SIGKILL: at a step ("after Accept 1"
+// is the moment when the first Accept is committed and nobody was told), at the
+// seventh step whichever it is ("#7"), or at a moment ("@350ms"). It writes every
+// step that it came by into a file, and when it dies how many deliveries were
+// under way: taken up, and not recorded as done.
 type mortal struct {
 	record
 	dies  string
@@ -36,7 +37,10 @@ type mortal struct {
 
 	mu     sync.Mutex // guards what follows
 	seen   map[string]int
+	lived  int  // steps
+	doomed bool // it dies as soon as it may
 	flying int
+	spared map[*gateway.Inbound]bool // on their second try: at the third offer they are set aside unopened, as they should be
 }
 
 const flyingFile = "flying"
@@ -45,24 +49,52 @@ func (m *mortal) step(name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.seen[name]++
+	m.lived++
 	name = fmt.Sprintf("%s %d", name, m.seen[name])
 	fmt.Fprintln(m.steps, name)
-	if name == m.dies {
-		_ = os.WriteFile(filepath.Join(m.dir, flyingFile), []byte(fmt.Sprint(m.flying)), 0o600) // who judges misses it
-		p, _ := os.FindProcess(os.Getpid())                                                     // on Unix it is always found
-		_ = p.Kill()
-		select {} // nothing more happens in this process
+	m.doomed = m.doomed || name == m.dies || fmt.Sprint("#", m.lived) == m.dies
+	m.die()
+}
+
+// die is called under the lock. It never returns where the process has to die.
+func (m *mortal) die() {
+	if !m.doomed || len(m.spared) > 0 {
+		return
+	}
+	_ = os.WriteFile(filepath.Join(m.dir, flyingFile), []byte(fmt.Sprint(m.flying)), 0o600) // who judges misses it
+	p, _ := os.FindProcess(os.Getpid())                                                     // on Unix it is always found
+	_ = p.Kill()
+	select {} // nothing more happens in this process
+}
+
+// doom lets the process die at its moment, where it has one.
+func (m *mortal) doom() {
+	if after, err := time.ParseDuration(strings.TrimPrefix(m.dies, "@")); err == nil {
+		time.AfterFunc(after, func() {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.doomed = true
+			m.die()
+		})
 	}
 }
 
 func (m *mortal) Offer(ctx context.Context, in *gateway.Inbound) (int, *gateway.Receipt, error) {
 	n, r, err := m.record.Offer(ctx, in)
+	if n > 1 && r == nil {
+		m.mu.Lock()
+		m.spared[in] = true
+		m.mu.Unlock()
+	}
 	m.step("after Offer")
 	return n, r, err
 }
 
 func (m *mortal) Accept(ctx context.Context, in *gateway.Inbound, decide func(gateway.Ledger) (*gateway.Decision, error)) (*gateway.Receipt, error) {
 	r, err := m.record.Accept(ctx, in, decide)
+	m.mu.Lock()
+	delete(m.spared, in)
+	m.mu.Unlock()
 	m.step("after Accept")
 	return r, err
 }
@@ -100,8 +132,31 @@ func (m *mortal) Acknowledge(ctx context.Context, op operation.Code, p operation
 	return ids, err
 }
 
-// serveMortal is "liaison serve" on a mortal record, in a child process.
-func serveMortal(config, dies string) error {
+// mortalTests are the steps of communications tests on a mortal record.
+type mortalTests struct {
+	*store.Store
+	m *mortal
+}
+
+func (t mortalTests) ClaimDue(ctx context.Context, kinds []string, limit int, now time.Time) ([]gateway.Due, error) {
+	list, err := t.Store.ClaimDue(ctx, kinds, limit, now)
+	if slices.ContainsFunc(list, func(d gateway.Due) bool { return d.Kind == gateway.DueTest || d.Kind == gateway.DueRun }) {
+		t.m.step("after ClaimDue")
+	}
+	return list, err
+}
+
+func (t mortalTests) FinishDue(ctx context.Context, d gateway.Due, decide func(gateway.Ledger) (*gateway.Decision, time.Time, error)) error {
+	err := t.Store.FinishDue(ctx, d, decide)
+	if d.Kind == gateway.DueTest || d.Kind == gateway.DueRun {
+		t.m.step("after FinishDue")
+	}
+	return err
+}
+
+// serveMortal is "liaison serve" on a mortal record, in a child process; by a
+// clock that somebody else turns where a file says how far.
+func serveMortal(config, dies, clock string) error {
 	a := &app{context.Background(), streams{os.Stdin, os.Stdout, os.Stderr}}
 	s, err := configFlag{Config: config}.load()
 	if err != nil {
@@ -112,14 +167,20 @@ func serveMortal(config, dies string) error {
 	if err != nil {
 		return err
 	}
+	if clock != "" {
+		s.opt.Clock = turned(clock)
+	}
 	steps, err := os.OpenFile(filepath.Join(filepath.Dir(config), "steps"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	n, err := newNode(a.ctx, s, st, &mortal{record: st, dies: dies, dir: filepath.Dir(config), steps: steps, seen: map[string]int{}})
+	m := &mortal{record: st, dies: dies, dir: filepath.Dir(config), steps: steps, seen: map[string]int{}, spared: map[*gateway.Inbound]bool{}}
+	n, err := newNode(a.ctx, s, st, m)
 	if err != nil {
 		return err
 	}
+	n.tests.Clock, n.tests.Record = mortalTests{st, m}, mortalTests{st, m}
+	m.doom()
 	return n.run(a)
 }
 

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"liaison/adapters/mail/mailtest"
 	"liaison/gateway/simulator"
 )
 
@@ -53,20 +52,11 @@ func (c testRehearseCmd) rehearse(a *app, exams []simulator.Exam) (marks []simul
 		}
 		defer os.RemoveAll(c.Dir)
 	}
-	server, err := mailtest.New(mailtest.Options{})
+	l, ends, err := newEmbeddedLab(a, c.Dir, exams)
 	if err != nil {
 		return nil, err
 	}
-	defer server.Close()
-	e := &embedded{dir: c.Dir, server: server, all: []string{"officer@private.example", "duty@private.example"}}
-	l := newLab(a, c.Dir, e, exams)
-	for _, x := range l.exams {
-		at := address(x.Code)
-		e.all = append(e.all, at)
-		if l.casts[x.Code].Contacts {
-			e.all = append(e.all, "contact-"+at, "deputy-"+at)
-		}
-	}
+	defer ends()
 	return l.run()
 }
 

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	if config := os.Getenv("LIAISON_MORTAL"); config != "" {
-		fmt.Fprintln(os.Stderr, serveMortal(config, os.Getenv("LIAISON_DIES")))
+		fmt.Fprintln(os.Stderr, serveMortal(config, os.Getenv("LIAISON_DIES"), os.Getenv("LIAISON_CLOCK")))
 		os.Exit(exitFailed)
 	}
 	if config := os.Getenv("LIAISON_TORMENT"); config != "" {
