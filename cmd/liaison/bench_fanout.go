@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"liaison/crypto/openpgp"
@@ -12,7 +13,7 @@ import (
 
 type benchFanoutCmd struct {
 	jsonFlag
-	Recipients []int  `help:"So many recipients, one row each." default:"1,10,30,100"`
+	Recipients []int  `help:"So many recipients, one row each." default:"1,10,30,99"`
 	Sizes      []int  `help:"Bytes of a form with its files, one row each." default:"4096,102400,1048576,10485760"`
 	Most       int64  `help:"Rows that send more bytes than this are sealed and not delivered." default:"4294967296"`
 	Dir        string `help:"Folder on the disk to measure; a temporary one where none is named." type:"path"`
@@ -35,7 +36,13 @@ type fanoutResult struct {
 	MBPerSecond float64 `json:"mb_per_second"` // of mails
 }
 
+// fanoutMost is how many recipients a form can name: a box holds 99 values.
+const fanoutMost = 99
+
 func (c benchFanoutCmd) Run(a *app) error {
+	if slices.ContainsFunc(c.Recipients, func(n int) bool { return n < 1 || n > fanoutMost }) {
+		return wrong{fmt.Errorf("--recipients: from 1 to %d, since a form names no more", fanoutMost)}
+	}
 	if c.Dir == "" {
 		dir, err := os.MkdirTemp("", "liaison-bench-")
 		if err != nil {

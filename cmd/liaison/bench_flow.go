@@ -60,6 +60,9 @@ type flowResult struct {
 }
 
 func (c benchFlowCmd) Run(a *app) error {
+	if c.Recipients < 1 || c.Recipients > fanoutMost {
+		return wrong{fmt.Errorf("--recipients: from 1 to %d, since a form names no more", fanoutMost)}
+	}
 	r, err := c.measure(a)
 	if err != nil {
 		return err
