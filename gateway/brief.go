@@ -77,11 +77,12 @@ func (b *brief[K, V]) made(key K, e *briefEntry[V]) {
 		return
 	}
 	size := b.size(e.value)
+	if size > briefBytes {
+		b.drop(key) // whoever waits for it has it
+		return
+	}
 	if b.bytes+size > briefBytes {
 		b.empty()
-	}
-	if size > briefBytes {
-		return // whoever waits for it has it
 	}
 	e.bytes = size
 	b.bytes += size

@@ -45,13 +45,14 @@ type Ledger interface {
 	TestParties(run RunID) ([]TestParty, error)
 }
 
-// Store is the record: each method is one durable transaction.
+// Store is the record: each method is one transaction, and durable. What Offer and
+// Claim note need outlive the death of this process alone.
 type Store interface {
 	// Offer notes, in its own commit and before the bytes are opened, that this
 	// process has them open, and returns how often that was interrupted so far:
 	// by the death of a process that had them open, or by Blame. Where one of the
 	// inbound's repeats is known it returns the recorded receipt (Repeated set)
-	// and notes nothing. A power cut may take a note away. ErrOtherBytes: an exclusive name came with other bytes.
+	// and notes nothing. ErrOtherBytes: an exclusive name came with other bytes.
 	Offer(ctx context.Context, in *Inbound) (interrupted int, receipt *Receipt, err error)
 
 	// Blame counts that an offered inbound couldn't be decided, unless the cause

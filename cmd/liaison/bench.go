@@ -42,6 +42,16 @@ func rounds(n int, what ...func()) []time.Duration {
 	return least
 }
 
+// benchFolder is the folder to measure in, a temporary one where none is named,
+// which remove takes away.
+func benchFolder(named string) (dir string, remove func(), err error) {
+	if named != "" {
+		return named, func() {}, nil
+	}
+	dir, err = os.MkdirTemp("", "liaison-bench-")
+	return dir, func() { _ = os.RemoveAll(dir) }, err
+}
+
 // fsyncTime is how long the disk of a folder takes to make 4 KiB durable.
 func fsyncTime(dir string) (time.Duration, error) {
 	f, err := os.CreateTemp(dir, "fsync-")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -40,14 +39,12 @@ type acceptResult struct {
 }
 
 func (c benchAcceptCmd) Run(a *app) error {
-	if c.Dir == "" {
-		dir, err := os.MkdirTemp("", "liaison-bench-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir)
-		c.Dir = dir
+	dir, remove, err := benchFolder(c.Dir)
+	if err != nil {
+		return err
 	}
+	defer remove()
+	c.Dir = dir
 	fsync, err := fsyncTime(c.Dir)
 	if err != nil {
 		return err

@@ -77,13 +77,13 @@ func (d *drive) record(ctx context.Context, n int64, recipients int) error {
 	f := gateway.Form{ID: gateway.NewFormID(), Operation: benchOp, Role: gateway.Original, Type: "SEZ", Reference: fmt.Sprintf("S0-STORE-2026-%09d", n), Sender: "S0",
 		State: gateway.FormAccepted, Assurance: gateway.Signed, Priority: gateway.Routine, Received: now, Hash: sha256.Sum256(body), Content: gateway.Content{JSON: body}}
 	in := &gateway.Inbound{Medium: gateway.ByMail, Account: "bench", Raw: body, Received: now, Repeats: []gateway.Repeat{{Name: fmt.Sprintf("mid:<store-%d@bench.example>", n), Digest: f.Hash}}}
-	new := gateway.NewForm{Form: f}
+	fresh := gateway.NewForm{Form: f}
 	for i := range recipients {
-		new.Deliveries = append(new.Deliveries, gateway.NewDelivery{ID: gateway.NewDeliveryID(), Participant: operation.ParticipantCode(d.recipient(n, i)), Channel: operation.PGPMail,
+		fresh.Deliveries = append(fresh.Deliveries, gateway.NewDelivery{ID: gateway.NewDeliveryID(), Participant: operation.ParticipantCode(d.recipient(n, i)), Channel: operation.PGPMail,
 			Priority: gateway.Routine, State: gateway.Pending, NotBefore: now})
 	}
 	_, err := d.node.store.Accept(ctx, in, func(gateway.Ledger) (*gateway.Decision, error) {
-		return &gateway.Decision{Verdict: gateway.Accepted, Operation: benchOp, Sender: f.Sender, Subject: f.ID, Forms: []gateway.NewForm{new},
+		return &gateway.Decision{Verdict: gateway.Accepted, Operation: benchOp, Sender: f.Sender, Subject: f.ID, Forms: []gateway.NewForm{fresh},
 			Audit: []gateway.AuditEntry{{Kind: gateway.Collection, At: now, Actor: "S0", Action: "form accepted", Operation: benchOp, Reference: f.Reference}}}, nil
 	})
 	return err

@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"os"
-	"slices"
 	"time"
 
 	"liaison/crypto/openpgp"
@@ -36,21 +34,13 @@ type fanoutResult struct {
 	MBPerSecond float64 `json:"mb_per_second"` // of mails
 }
 
-// fanoutMost is how many recipients a form can name: a box holds 99 values.
-const fanoutMost = 99
-
 func (c benchFanoutCmd) Run(a *app) error {
-	if slices.ContainsFunc(c.Recipients, func(n int) bool { return n < 1 || n > fanoutMost }) {
-		return wrong{fmt.Errorf("--recipients: from 1 to %d, since a form names no more", fanoutMost)}
+	dir, remove, err := benchFolder(c.Dir)
+	if err != nil {
+		return err
 	}
-	if c.Dir == "" {
-		dir, err := os.MkdirTemp("", "liaison-bench-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir)
-		c.Dir = dir
-	}
+	defer remove()
+	c.Dir = dir
 	fsync, err := fsyncTime(c.Dir)
 	if err != nil {
 		return err

@@ -2,25 +2,16 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"os"
-	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"liaison/adapters/mail/mailtest"
-	"liaison/crypto/openpgp"
-	"liaison/gateway/entity"
 	"liaison/gateway/simulator"
-	"liaison/gateway/store"
 )
 
 type benchFlowCmd struct {
@@ -60,9 +51,6 @@ type flowResult struct {
 }
 
 func (c benchFlowCmd) Run(a *app) error {
-	if c.Recipients < 1 || c.Recipients > fanoutMost {
-		return wrong{fmt.Errorf("--recipients: from 1 to %d, since a form names no more", fanoutMost)}
-	}
 	r, err := c.measure(a)
 	if err != nil {
 		return err
@@ -81,14 +69,12 @@ func (c benchFlowCmd) Run(a *app) error {
 
 // measure makes one run in a folder of its own.
 func (c benchFlowCmd) measure(a *app) (*flowResult, error) {
-	if c.Dir == "" {
-		dir, err := os.MkdirTemp("", "liaison-bench-")
-		if err != nil {
-			return nil, err
-		}
-		defer os.RemoveAll(dir)
-		c.Dir = dir
+	dir, remove, err := benchFolder(c.Dir)
+	if err != nil {
+		return nil, err
 	}
+	defer remove()
+	c.Dir = dir
 	fsync, err := fsyncTime(c.Dir)
 	if err != nil {
 		return nil, err
@@ -233,225 +219,3 @@ func (b *flowBench) relay(ctx context.Context, l flowLoad) (time.Duration, error
 	err := group.Wait()
 	return b.done.latest().Sub(began), err
 }
-
-// setUp writes a set-up into the folder and opens it.
-func (b *flowBench) setUp(ctx context.Context) error {
-	quiet := &app{ctx, streams{b.in, io.Discard, b.err}}
-	if err := (initCmd{Dir: b.Dir, Code: "OCU", Address: benchAddress}).Run(quiet); err != nil {
-		return err
-	}
-	gateway, err := readCertificates(filepath.Join(b.Dir, "keys/gateway.cert.asc"))
-	if err != nil {
-		return err
-	}
-	op := strings.Builder{}
-	day := func(n int) string { return time.Now().UTC().AddDate(0, 0, n).Format(time.DateOnly) }
-	fmt.Fprintf(&op, benchOperation, day(-20), day(-1), day(0), day(6), day(7), day(30))
-	for i := -benchSenders; i < b.Recipients; i++ {
-		code := fmt.Sprintf("R%02d", i)
-		if i < 0 {
-			code = fmt.Sprintf("S%d", i+benchSenders)
-		}
-		address := strings.ToLower(code) + "@bench.example"
-		key, err := openpgp.Generate(openpgp.KeyOptions{Name: code, Address: "bench@bench.example", Created: time.Now().Add(-time.Hour), Expires: 365 * 24 * time.Hour})
-		if err != nil {
-			return err
-		}
-		if i < 0 {
-			b.senders = append(b.senders, simulator.Participant{Code: code, Address: address, Key: key, To: benchAddress, Gateway: gateway[0]})
-		}
-		if err := writeNew(filepath.Join(b.Dir, "keys", code+".asc"), key.Certificate().Armored(), 0o644); err != nil {
-			return err
-		}
-		fmt.Fprintf(&op, benchParticipant, code, address)
-	}
-	if err := errors.Join(b.configs(), os.WriteFile(filepath.Join(b.Dir, "secrets/mail"), []byte("bench\n"), 0o600),
-		os.WriteFile(filepath.Join(b.Dir, "operations/operation.yaml"), []byte(op.String()), 0o600)); err != nil {
-		return err
-	}
-	return b.open(ctx, quiet)
-}
-
-// configFile is where the nth gateway's configuration lies; all of them share the
-// folder.
-func (b *flowBench) configFile(n int) string {
-	if n == 0 {
-		return filepath.Join(b.Dir, "gateway.yaml")
-	}
-	return filepath.Join(b.Dir, fmt.Sprintf("gateway-%d.yaml", n+1))
-}
-
-// configs writes the configuration of each gateway.
-func (b *flowBench) configs() error {
-	dsn := b.Store
-	if dsn == "" {
-		dsn = "sqlite:data/liaison.db"
-	}
-	if b.In == "imap" {
-		var err error
-		if b.mails, err = mailtest.New(mailtest.Options{}); err != nil {
-			return err
-		}
-		if err := b.mails.Add(benchAddress, "bench"); err != nil {
-			return err
-		}
-	}
-	for n := range max(1, b.Nodes) {
-		in, metrics := "", ""
-		if b.mails != nil {
-			in = fmt.Sprintf("imap: {url: \"imap+insecure://%s\", username: %s, password_file: secrets/mail}", b.mails.IMAPAddr, benchAddress)
-		} else {
-			address, err := freeAddress()
-			if err != nil {
-				return err
-			}
-			b.lmtp = append(b.lmtp, address)
-			in = fmt.Sprintf("lmtp: {listen: %q}", address)
-		}
-		if b.Nodes > 0 {
-			address, err := freeAddress()
-			if err != nil {
-				return err
-			}
-			b.scrapes = append(b.scrapes, address)
-			metrics = fmt.Sprintf("metrics: {listen: %q}\n", address)
-		}
-		if err := os.WriteFile(b.configFile(n), []byte(fmt.Sprintf(benchConfig, dsn, in, b.NextHop)+metrics), 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// open fills the store and, where the gateway is to run in this process, makes it.
-func (b *flowBench) open(ctx context.Context, quiet *app) error {
-	s, err := (configFlag{Config: b.configFile(0)}).load()
-	if err != nil {
-		return err
-	}
-	s.opt.Log = slog.New(slog.NewTextHandler(b.err, &slog.HandlerOptions{Level: slog.LevelError}))
-	st, err := store.Open(ctx, s.dsn, s.opt)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(applyChanged(quiet, s, st, jsonFlag{}), confirmAll(ctx, st)); err != nil || b.Nodes > 0 {
-		return errors.Join(err, st.Close())
-	}
-	b.node, err = newNode(ctx, s, st, st)
-	return err
-}
-
-// confirmAll confirms the keys that the bench made.
-func confirmAll(ctx context.Context, st *store.Store) error {
-	keys, err := st.Keys(ctx, benchOp, "", "")
-	if err != nil {
-		return err
-	}
-	for _, k := range keys {
-		if _, err := ring(st).Confirm(ctx, k.Operation, k.Participant, string(k.Fingerprint), "bench", "the bench made it"); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// generate hands the mails over, over a few connections at once, each mail
-// again until it is taken.
-func (b *flowBench) generate(ctx context.Context, l flowLoad) error {
-	file := make([]byte, l.attach)
-	if _, err := rand.Read(file); err != nil {
-		return err
-	}
-	const generators = 4
-	var made atomic.Int64
-	group, ctx := errgroup.WithContext(ctx)
-	for g := range generators {
-		group.Go(func() error {
-			var line *lmtpLine
-			defer func() { line.close() }()
-			for made.Add(1) <= int64(l.forms) {
-				n := b.next.Add(1)
-				raw, err := b.mail(n, l.recipients, file)
-				if err != nil {
-					return err
-				}
-				if n == 1 {
-					b.mailBytes = len(raw)
-				}
-				if b.mails != nil {
-					if err := b.mails.Deliver(b.sender(n).Address, benchAddress, raw); err != nil {
-						return err
-					}
-					continue
-				}
-				if line, err = line.hand(ctx, b.lmtp[g%len(b.lmtp)], b.sender(n).Address, raw); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	return group.Wait()
-}
-
-// freeText is words of so many bytes.
-func freeText(bytes int) string { return strings.TrimSpace(strings.Repeat("seized ", bytes/7)) }
-
-// benchSenders write by turns: the answers to one wait for one another.
-const benchSenders = 4
-
-func (b *flowBench) sender(n int64) simulator.Participant { return b.senders[n%benchSenders] }
-
-// recipient is the nth form's ith: forms with fewer recipients than there are take
-// turns with them.
-func (b *flowBench) recipient(n int64, i int) string {
-	return fmt.Sprintf("R%02d", (int(n)+i)%b.Recipients)
-}
-
-// mail is the nth form, to so many recipients, with a file.
-func (b *flowBench) mail(n int64, recipients int, file []byte) ([]byte, error) {
-	var to []string
-	for i := range recipients {
-		to = append(to, b.recipient(n, i))
-	}
-	text := fmt.Sprintf("A1: [SEZ]\nA4: [%s-BENCH-2026-%06d]\nA7: [%s]\nB1: [%s]\nB3: [LV]\nC1: [TOBA]\nC2: [Cigarettes]\nC4: [%d]\nC5: [H87]\nC14: [SEZ]\nH1: [%s]\n",
-		b.sender(n).Code, n, strings.Join(to, ", "), time.Now().Format(time.DateOnly), n, freeText(b.Bytes))
-	var files []entity.Attachment
-	if len(file) > 0 {
-		files = []entity.Attachment{{Name: "photo.jpg", Type: "image/jpeg", Content: file}}
-		text += fmt.Sprintf("A22: [photo.jpg;%d;%x]\n", len(file), sha256.Sum256(file))
-	}
-	return b.sender(n).Write(text, fmt.Sprintf("%d@bench.example", n), "", time.Now(), files...)
-}
-
-const benchConfig = `gateway:
-  code: OCU
-  address: ocu@gateway.example
-  phone: "+000 000 000"
-  key_files: [keys/gateway.asc]
-store: %q
-storage_key_file: secrets/storage
-mail:
-  %s
-  smtp: {url: "smtp+insecure://%s"}
-operations: [operations/*.yaml]
-`
-
-// benchOp is the operation of the benches.
-const benchOp = "OP-BENCH"
-
-const benchOperation = `operation: OP-BENCH
-title: A measurement
-organiser: S0
-legal_basis: NAPLES2
-phases:
-  preparation: {from: %s, to: %s}
-  operation:   {from: %s, to: %s}
-  evaluation:  {from: %s, to: %s}
-desk: {phone: "+000 000 000"}
-participants:
-`
-
-const benchParticipant = `  - {code: %[1]s, country: LV, class: eu-member, authority: Customs, reference: BENCH, languages: [en], duty: {phone: "+000"},
-     keys: [{file: ../keys/%[1]s.asc, role: shared}], addresses: [%[2]s], channels: [{kind: pgp-mail, address: %[2]s}]}
-`

@@ -38,12 +38,12 @@ type growthResult struct {
 }
 
 func (c benchGrowthCmd) Run(a *app) (err error) {
-	if c.Dir == "" {
-		if c.Dir, err = os.MkdirTemp("", "liaison-bench-"); err != nil {
-			return err
-		}
-		defer os.RemoveAll(c.Dir)
+	dir, remove, err := benchFolder(c.Dir)
+	if err != nil {
+		return err
 	}
+	defer remove()
+	c.Dir = dir
 	dsn := ""
 	if c.Store != "" {
 		fresh, durable, drop, err := freshDatabase(a.ctx, c.Store)

@@ -48,14 +48,12 @@ type idleResult struct {
 }
 
 func (c benchIdleCmd) Run(a *app) error {
-	if c.Dir == "" {
-		dir, err := os.MkdirTemp("", "liaison-bench-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir)
-		c.Dir = dir
+	dir, remove, err := benchFolder(c.Dir)
+	if err != nil {
+		return err
 	}
+	defer remove()
+	c.Dir = dir
 	b := &idleBench{app: a, benchIdleCmd: c}
 	r, err := b.run()
 	if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -42,14 +41,12 @@ type latencyResult struct {
 }
 
 func (c benchLatencyCmd) Run(a *app) error {
-	if c.Dir == "" {
-		dir, err := os.MkdirTemp("", "liaison-bench-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir)
-		c.Dir = dir
+	dir, remove, err := benchFolder(c.Dir)
+	if err != nil {
+		return err
 	}
+	defer remove()
+	c.Dir = dir
 	for _, from := range c.From {
 		if err := c.measure(a, from); err != nil {
 			return err

@@ -18,6 +18,9 @@ func (rd *reader) proseReport(root *part, from sender) *report {
 		return nil
 	}
 	n := rd.notice(root)
+	if unsaid && n.original == nil {
+		return nil
+	}
 	list := n.recipients(addressesIn(h.Get("X-Failed-Recipients")))
 	if unsaid {
 		list = slices.DeleteFunc(list, func(r Recipient) bool {

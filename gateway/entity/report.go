@@ -98,7 +98,10 @@ func (rd *reader) disposition(root, p *part, original *Header) *report {
 // complaint is a provider's abuse report that is only the mail complained of,
 // with the reporter named in a field that providers put in front of it.
 func (rd *reader) complaint(root *part, original *Header) *report {
-	if root.kind != "multipart/mixed" || original == nil || slices.ContainsFunc(root.children[1:], func(p *part) bool { return len(bytes.TrimSpace(p.raw)) > 0 }) {
+	if root.kind != "multipart/mixed" || original == nil || len(root.children) == 0 {
+		return nil
+	}
+	if slices.ContainsFunc(root.children[1:], func(p *part) bool { return len(bytes.TrimSpace(p.raw)) > 0 }) {
 		return nil
 	}
 	if original.Has("X-HmXmrOriginalRecipient") {

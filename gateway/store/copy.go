@@ -32,8 +32,7 @@ func Copy(ctx context.Context, from, to *Store, progress func(table string, rows
 				progress(table, n)
 			}
 			if to.d.renumber != "" {
-				err := t.put(to.d.renumber)
-				return err
+				return t.put(to.d.renumber)
 			}
 			return nil
 		})

@@ -14,8 +14,7 @@ import (
 func (s *Store) SetDue(ctx context.Context, kind, key string, at time.Time) error {
 	return s.write(ctx, func(t *tx) error {
 		t.due = true
-		err := t.put(`INSERT INTO due (kind, key, at) VALUES ($1, $2, $3) ON CONFLICT (kind, key) DO UPDATE SET at = $3, owner = '', lease_until = 0, fence = due.fence + 1`, kind, key, millis(at))
-		return err
+		return t.put(`INSERT INTO due (kind, key, at) VALUES ($1, $2, $3) ON CONFLICT (kind, key) DO UPDATE SET at = $3, owner = '', lease_until = 0, fence = due.fence + 1`, kind, key, millis(at))
 	})
 }
 
@@ -146,8 +145,7 @@ func (s *Store) Lease(ctx context.Context, name string, ttl time.Duration) (held
 // Unlease gives a lease back, if it is this node's.
 func (s *Store) Unlease(ctx context.Context, name string) error {
 	return s.write(ctx, func(t *tx) error {
-		err := t.put(`DELETE FROM lease WHERE name = $1 AND owner = $2 AND epoch = $3`, name, s.opt.Node, s.epoch)
-		return err
+		return t.put(`DELETE FROM lease WHERE name = $1 AND owner = $2 AND epoch = $3`, name, s.opt.Node, s.epoch)
 	})
 }
 
@@ -183,10 +181,9 @@ func (s *Store) MailPosition(ctx context.Context, account, mailbox string) (uidv
 // one.
 func (s *Store) SetMailPosition(ctx context.Context, account, mailbox string, uidvalidity, uid uint32, setUp time.Time) error {
 	return s.write(ctx, func(t *tx) error {
-		err := t.put(`INSERT INTO mailbox (account, mailbox, uidvalidity, uid, set_up) VALUES ($1, $2, $3, $4, $5)
+		return t.put(`INSERT INTO mailbox (account, mailbox, uidvalidity, uid, set_up) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (account, mailbox) DO UPDATE SET uidvalidity = $3, uid = $4, set_up = CASE WHEN CAST($5 AS BIGINT) = 0 THEN mailbox.set_up ELSE CAST($5 AS BIGINT) END`,
 			account, mailbox, int64(uidvalidity), int64(uid), millis(setUp))
-		return err
 	})
 }
 

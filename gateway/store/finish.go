@@ -87,8 +87,7 @@ func (t *tx) finish(a *gateway.Attempt, consequence func(gateway.Ledger) (*gatew
 func (t *tx) follow(r *deliveryRow, a *gateway.Attempt) error {
 	next := a.Next
 	if next == (gateway.Next{}) {
-		err := t.put(`UPDATE delivery SET owner = '', lease_until = 0 WHERE id = $1`, r.id)
-		return err
+		return t.put(`UPDATE delivery SET owner = '', lease_until = 0 WHERE id = $1`, r.id)
 	}
 	if next.State == gateway.Pending && r.dropped != 0 {
 		return t.withhold(waitingDelivery{r.id, r.operation}, superseded)

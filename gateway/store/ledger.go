@@ -199,6 +199,5 @@ func (t *tx) withhold(d waitingDelivery, reason string) error {
 	if err != nil {
 		return err
 	}
-	err = t.put(`UPDATE delivery SET state = 'withheld', sealed_reason = $1, owner = '', lease_until = 0 WHERE id = $2 AND state = 'pending'`, sealed, d.id)
-	return err
+	return t.put(`UPDATE delivery SET state = 'withheld', sealed_reason = $1, owner = '', lease_until = 0 WHERE id = $2 AND state = 'pending'`, sealed, d.id)
 }

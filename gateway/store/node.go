@@ -59,8 +59,7 @@ func (s *Store) leave(ctx context.Context) error {
 		if err := t.void(`owner = $1`, `node = $1`, `owner = $1`, s.opt.Node); err != nil {
 			return err
 		}
-		err = t.put(`UPDATE node SET beat = 0, parted = epoch WHERE name = $1 AND epoch = $2`, s.opt.Node, s.epoch)
-		return err
+		return t.put(`UPDATE node SET beat = 0, parted = epoch WHERE name = $1 AND epoch = $2`, s.opt.Node, s.epoch)
 	})
 }
 

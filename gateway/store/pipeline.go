@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -53,7 +52,7 @@ func (p *pipeline) commit(ctx context.Context) error {
 		return err
 	}
 	tag, err := results.Exec()
-	if err = errors.Join(err, results.Close()); err == nil && tag.String() != "COMMIT" {
+	if err = ended(results, err); err == nil && tag.String() != "COMMIT" {
 		err = pgx.ErrTxCommitRollback
 	}
 	return err
@@ -80,11 +79,19 @@ func (p *pipeline) send(ctx context.Context, query string, args ...any) (pgx.Bat
 	p.waiting, p.bytes = &pgx.Batch{}, 0
 	for range before {
 		if _, err := results.Exec(); err != nil {
-			_ = results.Close() // says the same
-			return nil, err
+			return nil, ended(results, err)
 		}
 	}
 	return results, nil
+}
+
+// ended closes results. Closing says again what was met before: that is returned
+// once.
+func ended(results pgx.BatchResults, met error) error {
+	if err := results.Close(); met == nil {
+		return err
+	}
+	return met
 }
 
 func (p *pipeline) Put(ctx context.Context, query string, args ...any) error {
@@ -107,7 +114,7 @@ func (p *pipeline) Exec(ctx context.Context, query string, args ...any) (int64, 
 		return 0, err
 	}
 	tag, err := results.Exec()
-	return tag.RowsAffected(), errors.Join(err, results.Close())
+	return tag.RowsAffected(), ended(results, err)
 }
 
 func (p *pipeline) Query(ctx context.Context, query string, args ...any) (rows, error) {
@@ -117,7 +124,7 @@ func (p *pipeline) Query(ctx context.Context, query string, args ...any) (rows, 
 	}
 	list, err := results.Query()
 	if err != nil {
-		return nil, errors.Join(err, results.Close())
+		return nil, ended(results, err)
 	}
 	return &pipedRows{list, results}, nil
 }
@@ -142,11 +149,7 @@ func (r *pipedRows) Columns() (names []string, err error) {
 
 func (r *pipedRows) Close() error {
 	r.Rows.Close()
-	if err := r.Err(); err != nil {
-		_ = r.results.Close() // says the same
-		return err
-	}
-	return r.results.Close()
+	return ended(r.results, r.Err())
 }
 
 type pipedRow struct {
@@ -158,13 +161,5 @@ func (r *pipedRow) Scan(dest ...any) error {
 	if r.err != nil {
 		return r.err
 	}
-	err := r.results.QueryRow().Scan(dest...)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return errors.Join(err, r.results.Close())
-	}
-	if err != nil {
-		_ = r.results.Close() // says the same
-		return err
-	}
-	return r.results.Close()
+	return ended(r.results, r.results.QueryRow().Scan(dest...))
 }

@@ -49,8 +49,7 @@ func (s *Store) CloseSession(ctx context.Context, id string) error {
 		return nil
 	}
 	return s.write(ctx, func(t *tx) error {
-		err := t.put(`UPDATE session SET id = '', node = '', epoch = 0 WHERE id = $1`, id)
-		return err
+		return t.put(`UPDATE session SET id = '', node = '', epoch = 0 WHERE id = $1`, id)
 	})
 }
 

@@ -60,10 +60,9 @@ func (t *tx) putRun(r gateway.TestRun) error {
 	if err != nil {
 		return err
 	}
-	err = t.put(`INSERT INTO test_run (id, operation, number, started, ended, sealed_detail) VALUES ($1, $2, $3, $4, $5, $6)
+	return t.put(`INSERT INTO test_run (id, operation, number, started, ended, sealed_detail) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (id) DO UPDATE SET ended = $5, sealed_detail = $6`,
 		string(r.ID), string(r.Operation), r.Number, millis(r.Started), millis(r.Ended), detail)
-	return err
 }
 
 func (t *tx) putParty(p gateway.TestParty) error {
@@ -71,10 +70,9 @@ func (t *tx) putParty(p gateway.TestParty) error {
 	if err != nil {
 		return err
 	}
-	err = t.put(`INSERT INTO test_party (run, participant, operation, ended, sealed_detail) VALUES ($1, $2, $3, $4, $5)
+	return t.put(`INSERT INTO test_party (run, participant, operation, ended, sealed_detail) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (run, participant) DO UPDATE SET ended = $4, sealed_detail = $5`,
 		string(p.Run), string(p.Participant), string(p.Operation), flag(p.Ended), detail)
-	return err
 }
 
 func (t *tx) insertProbe(p gateway.Probe) error {
@@ -82,9 +80,8 @@ func (t *tx) insertProbe(p gateway.Probe) error {
 	if err != nil {
 		return err
 	}
-	err = t.put(`INSERT INTO test_probe (delivery, run, operation, participant, channel_at, code_sum, sent, sealed_probe) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+	return t.put(`INSERT INTO test_probe (delivery, run, operation, participant, channel_at, code_sum, sent, sealed_probe) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		string(p.Delivery), string(p.Run), string(p.Operation), string(p.Participant), int64(p.ChannelAt), codeSum(p.Operation, p.Code), millis(p.Sent), sealed)
-	return err
 }
 
 func (t *tx) insertHearing(h gateway.Hearing) error {
@@ -172,9 +169,8 @@ func (t *tx) insertWaiver(w gateway.Waiver) error {
 	if err != nil {
 		return err
 	}
-	err = t.put(`INSERT INTO test_waiver (id, operation, participant, at, sealed_statement, sealed_signature) VALUES ($1, $2, $3, $4, $5, $6)`,
+	return t.put(`INSERT INTO test_waiver (id, operation, participant, at, sealed_statement, sealed_signature) VALUES ($1, $2, $3, $4, $5, $6)`,
 		w.ID, string(w.Operation), string(w.Participant), millis(w.At), statement, signature)
-	return err
 }
 
 // NextRun implements gateway.Ledger.

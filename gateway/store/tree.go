@@ -216,8 +216,7 @@ func (s *Store) SignHead(ctx context.Context) (Head, error) {
 		return Head{}, fmt.Errorf("sign the audit log's head: %w", err)
 	}
 	err = s.write(ctx, func(t *tx) error {
-		err := t.put(`INSERT INTO tree_head (size, at, text, signature) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, h.Size, millis(h.At), h.Text, h.Signature)
-		return err
+		return t.put(`INSERT INTO tree_head (size, at, text, signature) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, h.Size, millis(h.At), h.Text, h.Signature)
 	})
 	return h, err
 }
