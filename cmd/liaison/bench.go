@@ -42,11 +42,11 @@ func rounds(n int, what ...func()) []time.Duration {
 	return least
 }
 
-// benchFolder is the folder to measure in, a temporary one where none is named,
+// benchFolder makes the folder to measure in, a temporary one where none is named,
 // which remove takes away.
 func benchFolder(named string) (dir string, remove func(), err error) {
 	if named != "" {
-		return named, func() {}, nil
+		return named, func() {}, os.MkdirAll(named, 0o700)
 	}
 	dir, err = os.MkdirTemp("", "liaison-bench-")
 	return dir, func() { _ = os.RemoveAll(dir) }, err

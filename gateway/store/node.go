@@ -16,6 +16,10 @@ func (s *Store) register(ctx context.Context) error {
 		return nil
 	}
 	return s.write(ctx, func(t *tx) error {
+		// What goes on under the old epoch ends first: see ours.
+		if err := t.put(`SELECT epoch FROM node WHERE name = $1`+s.d.forUpdate, s.opt.Node); err != nil {
+			return err
+		}
 		now, err := t.clock()
 		if err != nil {
 			return err
@@ -64,7 +68,9 @@ func (s *Store) leave(ctx context.Context) error {
 }
 
 // ours reports whether this node's epoch is still the one in force, and keeps
-// it from changing until the transaction ends.
+// it from changing until the transaction ends. On PostgreSQL it locks the row's key
+// alone: a stronger lock, which transactions share without end under load, would
+// keep the heartbeat out until the node takes itself for dead.
 func (t *tx) ours() (bool, error) {
 	if t.s.mode != serving || t.s.lock != nil {
 		return t.s.mode == serving, nil // nobody else serves a file that we hold the lock of
@@ -72,7 +78,7 @@ func (t *tx) ours() (bool, error) {
 	var epoch int64
 	suffix := ""
 	if t.s.d.forUpdate != "" {
-		suffix = " FOR SHARE"
+		suffix = " FOR KEY SHARE"
 	}
 	err := t.row(`SELECT epoch FROM node WHERE name = $1`+suffix, t.s.opt.Node).Scan(&epoch)
 	if err != nil {
@@ -96,7 +102,9 @@ func (s *Store) Heartbeat(ctx context.Context) error {
 		if n == 0 {
 			return gateway.ErrFenced
 		}
-		err = t.put(`UPDATE delivery SET lease_until = $1 WHERE owner = $2 AND owner_epoch = $3 AND lease_until > $4 AND claimed > $5 AND state = 'pending'`,
+		// An attempt that is being recorded needs no longer lease, and isn't waited for.
+		err = t.put(`UPDATE delivery SET lease_until = $1 WHERE id IN (SELECT d.id FROM delivery d
+			WHERE d.owner = $2 AND d.owner_epoch = $3 AND d.lease_until > $4 AND d.claimed > $5 AND d.state = 'pending'`+s.d.skipLocked+`)`,
 			now+leaseFor.Milliseconds(), s.opt.Node, s.epoch, now, now-attemptMax.Milliseconds())
 		if err != nil {
 			return fmt.Errorf("prolong claims: %w", err)

@@ -84,6 +84,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Record) {
 		{"WhatWasAcceptedSurvivesAKill", killAfterAccept},
 		{"AKillBetweenClaimAndFinishLosesNothing", killAfterClaim},
 		{"AnotherNodeTakesOverADeadNodesWork", failOver},
+		{"WorkKeepsANewProcessWaitingAndNotTheHeartbeat", heartbeatBesideWork},
 		{"TwoNodesNeverClaimTheSame", disjointClaims},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, fresh(t)) })
