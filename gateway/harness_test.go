@@ -84,6 +84,8 @@ type flow struct {
 	now   time.Time
 	mails int
 
+	waited time.Duration // of the mails that come, behind their own senders'
+
 	mu      sync.Mutex // guards the rest
 	sent    []*gateway.Outbound
 	outcome map[operation.ParticipantCode]gateway.Outcome // of attempts; Sent where none is named
@@ -180,7 +182,7 @@ func (f *flow) write(p simulator.Participant, text, replyTo string) []byte {
 func (f *flow) accept(raw []byte) *gateway.Receipt {
 	f.t.Helper()
 	sum := sha256.Sum256(raw)
-	r, err := f.g.Accept(f.t.Context(), &gateway.Inbound{Medium: gateway.ByMail, Raw: raw, Received: f.now, Repeats: []gateway.Repeat{{Name: fmt.Sprintf("%x", sum), Digest: sum}}})
+	r, err := f.g.Accept(f.t.Context(), &gateway.Inbound{Medium: gateway.ByMail, Raw: raw, Received: f.now, Waited: f.waited, Repeats: []gateway.Repeat{{Name: fmt.Sprintf("%x", sum), Digest: sum}}})
 	if err != nil {
 		f.t.Fatalf("Accept: %v", err)
 	}

@@ -18,9 +18,9 @@ import (
 type way interface {
 	// seal makes what submit sends of a text.
 	seal(p simulator.Participant, text string) ([]byte, error)
-	// submit hands the nth form over; it returns when the gateway has taken it, or
-	// the mailbox.
-	submit(ctx context.Context, n int, message []byte) error
+	// submit hands an agent's form over; it returns when the gateway has taken it,
+	// or the mailbox.
+	submit(ctx context.Context, agent int, f sealedForm) error
 	close()
 }
 
@@ -64,10 +64,10 @@ func (bySocket) seal(p simulator.Participant, text string) ([]byte, error) {
 	return p.Seal(text, time.Now())
 }
 
-func (w bySocket) submit(ctx context.Context, n int, message []byte) error {
-	answer, err := w.b.clients[n%len(w.b.clients)].Submit(ctx, uuid.NewString(), message)
-	if err == nil && answer.Reference != w.b.reference(n) {
-		err = fmt.Errorf("form %s was %s as %q", w.b.reference(n), answer.Verdict, answer.Reference)
+func (w bySocket) submit(ctx context.Context, agent int, f sealedForm) error {
+	answer, err := w.b.clients[agent].Submit(ctx, uuid.NewString(), f.message)
+	if err == nil && answer.Reference != f.reference {
+		err = fmt.Errorf("form %s was %s as %q", f.reference, answer.Verdict, answer.Reference)
 	}
 	return err
 }
@@ -93,9 +93,9 @@ func (w *byLMTP) seal(p simulator.Participant, text string) ([]byte, error) {
 	return p.Write(text, uuid.NewString()+"@bench.example", "", time.Now())
 }
 
-func (w *byLMTP) submit(ctx context.Context, _ int, mail []byte) error {
+func (w *byLMTP) submit(ctx context.Context, _ int, f sealedForm) error {
 	line := <-w.lines
-	line, err := line.hand(ctx, w.address, benchEnvelope, mail)
+	line, err := line.hand(ctx, w.address, benchEnvelope, f.message)
 	w.lines <- line
 	return err
 }
@@ -112,6 +112,6 @@ func (w *byMailbox) seal(p simulator.Participant, text string) ([]byte, error) {
 	return p.Write(text, uuid.NewString()+"@bench.example", "", time.Now())
 }
 
-func (w *byMailbox) submit(_ context.Context, _ int, mail []byte) error {
-	return w.server.Deliver(benchEnvelope, benchAddress, mail)
+func (w *byMailbox) submit(_ context.Context, _ int, f sealedForm) error {
+	return w.server.Deliver(benchEnvelope, benchAddress, f.message)
 }
