@@ -89,6 +89,13 @@ func (b *brief[K, V]) made(key K, e *briefEntry[V]) {
 	b.entries[key] = e
 }
 
+// forget forgets a value that is no longer right.
+func (b *brief[K, V]) forget(key K) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.drop(key)
+}
+
 func (b *brief[K, V]) drop(key K) {
 	if e := b.entries[key]; e != nil {
 		b.bytes -= e.bytes

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"liaison/crypto/keyring"
 	"liaison/crypto/openpgp"
 	"liaison/gateway"
+	"liaison/gateway/entity"
 	"liaison/gateway/form"
 	"liaison/gateway/operation"
 	"liaison/gateway/simulator"
@@ -110,13 +112,7 @@ func newFlowOf(t *testing.T, yaml string) *flow {
 	t.Cleanup(func() { st.Close() })
 	f.store = st
 	ring := keyring.New(st, clock)
-	op, problems := operation.Parse([]byte(yaml), "operation.yaml")
-	if op == nil || slices.ContainsFunc(problems, func(p operation.Problem) bool { return p.Severity == "error" }) {
-		t.Fatalf("operation: %v", problems)
-	}
-	if err := st.ApplyOperation(t.Context(), op, []byte(yaml), gateway.AuditEntry{Kind: gateway.Administration, At: f.now, Actor: "test", Action: "applied"}); err != nil {
-		t.Fatal(err)
-	}
+	f.apply(yaml)
 	for _, code := range []string{"LV", "PL", "EE", "FI", "TR"} {
 		cert := keyOf()[code].Certificate()
 		p := operation.ParticipantCode(code)
@@ -267,11 +263,39 @@ func (f *flow) got(code string) []string {
 			if m.Reading.Text == "" {
 				f.t.Errorf("%s can't read its message: kind %s, %v, %v", code, m.Kind, m.Problems, m.Reading.OpenErr)
 			}
+			f.bound(code, m.Reading.Attachments)
 			texts = append(texts, m.Reading.Text)
 		}
 		return true
 	})
 	return texts
+}
+
+// bound: what a participant gets names it as a recipient. An agent refuses
+// anything else, and all that stands behind it.
+func (f *flow) bound(code string, files []entity.Attachment) {
+	f.t.Helper()
+	for _, file := range files {
+		if file.Name != "relay.json" {
+			continue
+		}
+		var relay gateway.Relay
+		if err := json.Unmarshal(file.Content, &relay); err != nil || !slices.Contains(relay.Recipients, operation.ParticipantCode(code)) {
+			f.t.Errorf("%s gets a form whose relay.json names %v (%v)", code, relay.Recipients, err)
+		}
+	}
+}
+
+// apply puts a changed operation in force.
+func (f *flow) apply(yaml string) {
+	f.t.Helper()
+	op, problems := operation.Parse([]byte(yaml), "operation.yaml")
+	if op == nil || slices.ContainsFunc(problems, func(p operation.Problem) bool { return p.Severity == "error" }) {
+		f.t.Fatalf("operation: %v", problems)
+	}
+	if err := f.store.ApplyOperation(f.t.Context(), op, []byte(yaml), gateway.AuditEntry{Kind: gateway.Administration, At: f.now, Actor: "test", Action: "applied"}); err != nil {
+		f.t.Fatal(err)
+	}
 }
 
 // gets wants exactly these texts at a participant, by some words of each, in
