@@ -28,6 +28,10 @@ type Inbound struct {
 	// At least one; any that is known settles the offer.
 	Repeats []Repeat
 
+	// Waited is how long it waited in the adapter behind its own sender's mail; 0
+	// where that is not to be spoken of.
+	Waited time.Duration
+
 	// Backlog marks what was there before the set-up: recorded, never answered.
 	Backlog bool
 

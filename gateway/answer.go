@@ -35,6 +35,7 @@ const (
 	factReason    = "reason"    // of a status notice, key
 	factPhone     = "phone"     // of whom wasn't reached
 	factWaiting   = "waiting"   // of a status notice: several deliveries, a line each
+	factWaited    = "waited"    // minutes that it waited behind other mail of its sender
 	factReached   = "reached"   // of a correction: whom its original reached
 	factBlank     = "blank"     // type of a blank form to fill in, which goes along
 	factReplyTo   = "reply-to"  // Message-ID of the mail that is answered
@@ -99,6 +100,9 @@ func heldWords(h *handling, f Form) words {
 func (h *handling) answer(l Ledger, d *Decision, w words) error {
 	if h.in.Medium == ByMail && h.m.Reading != nil {
 		w.facts[factReplyTo] = h.m.Reading.Header.MessageID
+	}
+	if minutes := int(h.in.Waited.Minutes()); minutes > 0 {
+		w.facts[factWaited] = strconv.Itoa(minutes)
 	}
 	f, err := h.g.speak(l, h.op, h.sender.Code, Answer, w, h.now)
 	if err != nil {

@@ -11,35 +11,75 @@ import (
 	"liaison/gateway/operation"
 )
 
-// Offers of the same inbound before it is recorded unopened.
-const offersBeforeHolding = 3
+// interruptionsBeforeHolding is how often a process may die over an inbound, or
+// fail at it, before it is recorded unopened.
+const interruptionsBeforeHolding = 2
+
+// blameTime bounds how long it may take to record an inbound's fault.
+const blameTime = 5 * time.Second
 
 // Accept takes an inbound through the flow up to the commit point. A receipt
 // means that a decision was recorded: acknowledge. An error means that nothing
 // was: don't acknowledge, offer again.
 func (g *Gateway) Accept(ctx context.Context, in *Inbound) (*Receipt, error) {
-	count, receipt, err := g.opt.Store.Offer(ctx, in)
+	interrupted, receipt, err := g.opt.Store.Offer(ctx, in)
 	if err != nil || receipt != nil {
 		return receipt, err
 	}
-	var decide func(Ledger) (*Decision, error)
-	switch {
-	case count >= offersBeforeHolding:
-		decide = always(&Decision{Verdict: Held, Reason: "could not be processed; recorded unopened", Alarm: "a message could not be processed"})
-	case in.Backlog:
-		decide = always(&Decision{Verdict: Noted, Reason: "older than the set-up"})
-	default:
-		if decide, err = g.decide(ctx, in); err != nil {
-			return nil, err
+	defer func() {
+		if p := recover(); p != nil { // who called may survive it, and offer it for ever
+			g.blame(ctx, in, fmt.Errorf("panic: %v", p))
+			panic(p)
 		}
-	}
-	receipt, err = g.opt.Store.Accept(ctx, in, decide)
-	if err != nil {
-		return nil, fmt.Errorf("record inbound: %w", err)
+	}()
+	if receipt, err = g.record(ctx, in, interrupted); err != nil {
+		g.blame(ctx, in, err)
+		return nil, err
 	}
 	now := g.opt.Now()
 	g.opt.Watch(Event{At: now, What: string(receipt.Verdict), Medium: in.Medium, Reference: receipt.Reference, Took: now.Sub(in.Received)})
 	return receipt, nil
+}
+
+// record decides an inbound and records that.
+func (g *Gateway) record(ctx context.Context, in *Inbound, interrupted int) (*Receipt, error) {
+	var decide func(Ledger) (*Decision, error)
+	switch {
+	case interrupted >= interruptionsBeforeHolding:
+		decide = always(&Decision{Verdict: Held, Reason: "could not be processed; recorded unopened", Alarm: "a message could not be processed"})
+	case in.Backlog:
+		decide = always(&Decision{Verdict: Noted, Reason: "older than the set-up"})
+	default:
+		var err error
+		if decide, err = g.decide(ctx, in); err != nil {
+			return nil, err
+		}
+	}
+	var decided *Decision // the last is the one that was recorded
+	receipt, err := g.opt.Store.Accept(ctx, in, func(l Ledger) (_ *Decision, err error) {
+		decided, err = decide(l)
+		return decided, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("record inbound: %w", err)
+	}
+	if !receipt.Repeated {
+		g.remember(decided)
+	}
+	return receipt, nil
+}
+
+// blame counts what may be the inbound's own fault; what ended with its context
+// isn't.
+func (g *Gateway) blame(ctx context.Context, in *Inbound, cause error) {
+	if ctx.Err() != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), blameTime)
+	defer cancel()
+	if err := g.opt.Store.Blame(ctx, in, cause); err != nil {
+		g.opt.Log.Error("count what an inbound did", "err", err)
+	}
 }
 
 // always decides the same whatever the ledger says.

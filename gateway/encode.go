@@ -204,6 +204,9 @@ func (g *Gateway) answerText(b *strings.Builder, op *operation.Operation, f *For
 		to, reason, _ := strings.Cut(w, ":")
 		b.WriteString(say("withheld-from", to, say("reason-"+reason)) + "\n")
 	}
+	if facts[factWaited] != "" {
+		b.WriteString(say("waited", facts[factWaited]) + "\n")
+	}
 	if facts[factUrgent] == "Y" {
 		b.WriteString(say("urgent-call", g.opt.Phone) + "\n")
 	}

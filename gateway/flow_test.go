@@ -19,6 +19,35 @@ func TestFormGoesToWhomItNamesAndItsSenderIsAnswered(t *testing.T) {
 	f.gets("LV", r.Reference+"|EE|PL")
 }
 
+func TestWhoWaitsBehindOwnMailIsTold(t *testing.T) {
+	f := newFlow(t)
+	f.waited = 3*time.Minute + 20*time.Second
+	f.submit("LV", seizure("PL"), gateway.Accepted)
+	f.pass(0)
+	f.gets("LV", "It waited 3 minutes behind other mail of yours")
+	f.waited = 59 * time.Second
+	f.submit("LV", seizure("EE"), gateway.Accepted)
+	f.pass(0)
+	if got := strings.Join(f.got("LV"), "\n"); strings.Contains(got, "waited") {
+		t.Errorf("LV is told of less than a minute:\n%s", got)
+	}
+}
+
+func TestTurnsGoByRegisteredAddresses(t *testing.T) {
+	f := newFlow(t)
+	for from, want := range map[string]string{
+		"From: J. Example <JCO@LV.example>\r\n":              "LV",
+		"From: nobody@else.example, jco@pl.example\r\n":      "PL",
+		"From: \"jco@lv.example\" <nobody@else.example>\r\n": "",
+		"From: cut sh": "",
+		"":             "",
+	} {
+		if got := f.g.Claimed(t.Context(), []byte(from)); got != want {
+			t.Errorf("Claimed(%q) = %q; want %q", from, got, want)
+		}
+	}
+}
+
 func TestNominalDataGoesOnlyToTheClearedAndNeverInTheClear(t *testing.T) {
 	nominal := []string{"G1: [driver]", "G2: [P]", "G3: [INVENTED]", "A16: [Y]"}
 	f := newFlow(t)

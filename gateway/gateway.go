@@ -70,7 +70,7 @@ type Event struct {
 type Gateway struct {
 	opt Options
 
-	sealed *brief[sealKey, *openpgp.Sealed]
+	sealed *brief[sealKey, sealedBody]
 	forms  *brief[FormID, *Form] // shared: nobody changes one
 
 	mu      sync.Mutex // guards version, ops
@@ -107,7 +107,7 @@ func New(opt Options) (*Gateway, error) {
 	if opt.Watch == nil {
 		opt.Watch = func(Event) {}
 	}
-	return &Gateway{opt: opt, sealed: newBrief[sealKey, *openpgp.Sealed](), forms: newBrief[FormID, *Form]()}, nil
+	return &Gateway{opt: opt, sealed: newBrief[sealKey](sealedBody.Size), forms: newBrief[FormID](contentSize)}, nil
 }
 
 // key is the gateway's signing key.

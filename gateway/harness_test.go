@@ -1,8 +1,10 @@
 package gateway_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -11,9 +13,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"liaison/crypto/keyring"
 	"liaison/crypto/openpgp"
 	"liaison/gateway"
+	"liaison/gateway/entity"
+	"liaison/gateway/form"
 	"liaison/gateway/operation"
 	"liaison/gateway/simulator"
 	"liaison/gateway/store"
@@ -79,6 +86,8 @@ type flow struct {
 	now   time.Time
 	mails int
 
+	waited time.Duration // of the mails that come, behind their own senders'
+
 	mu      sync.Mutex // guards the rest
 	sent    []*gateway.Outbound
 	outcome map[operation.ParticipantCode]gateway.Outcome // of attempts; Sent where none is named
@@ -103,13 +112,7 @@ func newFlowOf(t *testing.T, yaml string) *flow {
 	t.Cleanup(func() { st.Close() })
 	f.store = st
 	ring := keyring.New(st, clock)
-	op, problems := operation.Parse([]byte(yaml), "operation.yaml")
-	if op == nil || slices.ContainsFunc(problems, func(p operation.Problem) bool { return p.Severity == "error" }) {
-		t.Fatalf("operation: %v", problems)
-	}
-	if err := st.ApplyOperation(t.Context(), op, []byte(yaml), gateway.AuditEntry{Kind: gateway.Administration, At: f.now, Actor: "test", Action: "applied"}); err != nil {
-		t.Fatal(err)
-	}
+	f.apply(yaml)
 	for _, code := range []string{"LV", "PL", "EE", "FI", "TR"} {
 		cert := keyOf()[code].Certificate()
 		p := operation.ParticipantCode(code)
@@ -175,11 +178,28 @@ func (f *flow) write(p simulator.Participant, text, replyTo string) []byte {
 func (f *flow) accept(raw []byte) *gateway.Receipt {
 	f.t.Helper()
 	sum := sha256.Sum256(raw)
-	r, err := f.g.Accept(f.t.Context(), &gateway.Inbound{Medium: gateway.ByMail, Raw: raw, Received: f.now, Repeats: []gateway.Repeat{{Name: fmt.Sprintf("%x", sum), Digest: sum}}})
+	r, err := f.g.Accept(f.t.Context(), &gateway.Inbound{Medium: gateway.ByMail, Raw: raw, Received: f.now, Waited: f.waited, Repeats: []gateway.Repeat{{Name: fmt.Sprintf("%x", sum), Digest: sum}}})
 	if err != nil {
 		f.t.Fatalf("Accept: %v", err)
 	}
+	f.recallsRight()
 	return r
+}
+
+// recallsRight: what the gateway keeps in mind is what the record would give it
+// after a new start. Only the state may have changed there.
+func (f *flow) recallsRight() {
+	f.t.Helper()
+	same := cmp.Options{cmp.Comparer(func(a, b *form.Form) bool { return bytes.Equal(a.JSON(), b.JSON()) }), cmpopts.EquateEmpty(), cmpopts.IgnoreFields(gateway.Form{}, "State")}
+	for _, kept := range f.g.Remembered() {
+		recorded, err := f.store.Form(f.t.Context(), kept.ID)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		if diff := cmp.Diff(recorded, kept, same); diff != "" {
+			f.t.Errorf("form %s is remembered other than it is recorded (-recorded +remembered):\n%s", kept.Reference, diff)
+		}
+	}
 }
 
 // submit lets a participant send a form, and wants the verdict.
@@ -243,11 +263,39 @@ func (f *flow) got(code string) []string {
 			if m.Reading.Text == "" {
 				f.t.Errorf("%s can't read its message: kind %s, %v, %v", code, m.Kind, m.Problems, m.Reading.OpenErr)
 			}
+			f.bound(code, m.Reading.Attachments)
 			texts = append(texts, m.Reading.Text)
 		}
 		return true
 	})
 	return texts
+}
+
+// bound: what a participant gets names it as a recipient. An agent refuses
+// anything else, and all that stands behind it.
+func (f *flow) bound(code string, files []entity.Attachment) {
+	f.t.Helper()
+	for _, file := range files {
+		if file.Name != "relay.json" {
+			continue
+		}
+		var relay gateway.Relay
+		if err := json.Unmarshal(file.Content, &relay); err != nil || !slices.Contains(relay.Recipients, operation.ParticipantCode(code)) {
+			f.t.Errorf("%s gets a form whose relay.json names %v (%v)", code, relay.Recipients, err)
+		}
+	}
+}
+
+// apply puts a changed operation in force.
+func (f *flow) apply(yaml string) {
+	f.t.Helper()
+	op, problems := operation.Parse([]byte(yaml), "operation.yaml")
+	if op == nil || slices.ContainsFunc(problems, func(p operation.Problem) bool { return p.Severity == "error" }) {
+		f.t.Fatalf("operation: %v", problems)
+	}
+	if err := f.store.ApplyOperation(f.t.Context(), op, []byte(yaml), gateway.AuditEntry{Kind: gateway.Administration, At: f.now, Actor: "test", Action: "applied"}); err != nil {
+		f.t.Fatal(err)
+	}
 }
 
 // gets wants exactly these texts at a participant, by some words of each, in

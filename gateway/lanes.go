@@ -21,6 +21,9 @@ type Lane struct {
 type Want struct {
 	Limit  int
 	Except []Lane // enough waits there already
+	// Share is how long the WebSocket has for itself before what nobody can bring
+	// over it is claimed as unreachable; nil: for ever.
+	Share func(Lane, Priority) time.Duration
 }
 
 // lane is where a delivery waits for its turn.
@@ -232,6 +235,9 @@ func (g *Gateway) lanes(ctx context.Context) *lanes {
 // claim fills the lanes; more says that it may go on at once.
 func (g *Gateway) claim(ctx context.Context, l *lanes) (more bool, err error) {
 	want := l.want()
+	if want.Share, err = g.shares(ctx); err != nil {
+		return false, err
+	}
 	claimed, err := g.opt.Store.Claim(ctx, want, g.opt.Now())
 	l.put(claimed)
 	return err == nil && len(claimed) > 0 && len(claimed) == want.Limit, err

@@ -130,6 +130,27 @@ func (r *registry) placeAddress(address, code string) (*operation.Operation, *op
 	return op, who
 }
 
+// Claimed names the participant under one of whose registered addresses the From
+// field of a header stands, "" where there is none or it can't be looked up: it
+// says whose turn a mail takes, and proves nothing.
+func (g *Gateway) Claimed(ctx context.Context, header []byte) string {
+	ops, err := g.operations(ctx)
+	if err != nil {
+		return ""
+	}
+	claimed := ""
+	for _, from := range entity.From(header) {
+		for _, op := range ops {
+			for _, p := range op.Participants {
+				if code := string(p.Code); owns(p, from.Addr) && (claimed == "" || code < claimed) {
+					claimed = code
+				}
+			}
+		}
+	}
+	return claimed
+}
+
 // state is the certificate's state in one operation.
 func (r *registry) state(op operation.Code, p operation.ParticipantCode, fp openpgp.Fingerprint) KeyState {
 	for _, h := range r.holdings(fp) {

@@ -9,13 +9,17 @@ import (
 )
 
 // Backoff between attempts on one channel; greylisting lets the second pass.
-// After the last the channel is given up: three days in all.
 var backoff = []time.Duration{
 	time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 20 * time.Minute, 30 * time.Minute,
 	time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour, 12 * time.Hour, 20 * time.Hour, 24 * time.Hour,
 }
 
-// urgentWait bounds the wait before an urgent form is tried again.
+// channelTime is after how long a channel that only ever says "later" is given up,
+// however often it was tried.
+const channelTime = 72 * time.Hour
+
+// urgentWait is how soon an urgent form is tried again at first; the wait grows
+// with a quarter of its age.
 var urgentWait = map[operation.ChannelKind]time.Duration{operation.WebSocket: 2 * time.Second, operation.PGPMail: time.Minute, operation.Mail: time.Minute}
 
 // next says what follows an attempt: done, again later, the next channel, or
@@ -58,35 +62,54 @@ func (g *Gateway) unreached(op *operation.Operation, d Delivery) Next {
 	return Next{State: Pending, Reason: "not-connected", RetryAt: g.opt.Now().Add(unreachedWait), Channel: d.Channel, ChannelAt: d.ChannelAt}
 }
 
-// later tries again on the same channel until its backoff is used up or, for a
-// form that others wait for, its share of the priority's limit.
+// later tries again on the same channel until its time is used up or, for a form
+// that others wait for, its share of the priority's limit. A WebSocket that nothing
+// else follows has no end: a system that flaps, or is slow, may be well tomorrow.
 func (g *Gateway) later(op *operation.Operation, d Delivery) Next {
 	now := g.opt.Now()
-	over := op != nil && d.Role == Original && hasNext(op, d) && now.Sub(d.ChannelFrom) > share(op, d)
-	if d.Attempts >= len(backoff) || over {
+	age := now.Sub(d.ChannelFrom)
+	next := op != nil && hasNext(op, d)
+	over := next && (d.Role == Original || d.Channel == operation.WebSocket) && age > share(op, d.Participant, d.Priority)
+	patient := d.Channel == operation.WebSocket && !next && d.Type != "TST"
+	if over || age > channelTime && !patient {
 		return g.fallback(op, d, "no-answer-from-server")
 	}
+	return Next{State: Pending, RetryAt: now.Add(pauseAfter(d, age)), Channel: d.Channel, ChannelAt: d.ChannelAt}
+}
+
+// pauseAfter is how long a delivery rests after an attempt that came to nothing.
+func pauseAfter(d Delivery, age time.Duration) time.Duration {
 	wait := backoff[min(d.Attempts, len(backoff)-1)]
 	if d.Channel == operation.WebSocket { // a new session makes it due at once, whatever this says
 		wait = min(time.Second<<min(d.Attempts, 5), 30*time.Second)
 	}
 	if d.Priority == Urgent {
-		wait = min(wait, urgentWait[d.Channel])
+		wait = min(wait, max(urgentWait[d.Channel], age/4))
 	}
-	return Next{State: Pending, RetryAt: now.Add(wait), Channel: d.Channel, ChannelAt: d.ChannelAt}
+	return wait
 }
 
-// share is the part of the priority's limit that a channel has for itself.
-func share(op *operation.Operation, d Delivery) time.Duration {
+// shares are those of the operations in force.
+func (g *Gateway) shares(ctx context.Context) (func(Lane, Priority) time.Duration, error) {
+	ops, err := g.operations(ctx)
+	return func(l Lane, p Priority) time.Duration { return share(ops[l.Operation], l.Participant, p) }, err
+}
+
+// share is the part of the priority's limit that each of a participant's channels
+// has for itself.
+func share(op *operation.Operation, to operation.ParticipantCode, priority Priority) time.Duration {
+	if op == nil { // not in force any more
+		return unreachedWait
+	}
 	limit := op.Priorities.Routine.Duration
-	switch d.Priority {
+	switch priority {
 	case Urgent:
 		limit = op.Priorities.Urgent.Duration
 	case Prior:
 		limit = op.Priorities.Priority.Duration
 	}
 	n := 1
-	if p := op.Participant(d.Participant); p != nil && len(p.Channels) > 0 {
+	if p := op.Participant(to); p != nil && len(p.Channels) > 0 {
 		n = len(p.Channels)
 	}
 	return limit / time.Duration(n)

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"liaison/crypto/openpgp"
 	"liaison/gateway/operation"
@@ -31,23 +32,54 @@ func (g *Gateway) seal(ctx context.Context, op *operation.Operation, f *Form, p 
 	if ch.Style == "inline" {
 		key.style = "inline"
 	}
-	sealed, err := g.sealed.get(key, g.opt.Now(), func() (*openpgp.Sealed, error) {
-		plaintext := []byte(g.text(op, f, key.lang, nil))
-		if key.style != "inline" {
-			ds, err := g.boundRecipients(ctx, f)
-			if err != nil {
-				return nil, err
-			}
-			if plaintext, err = g.encode(op, f, key.lang, ds); err != nil {
-				return nil, err
-			}
-		}
-		return openpgp.Seal(plaintext, g.key(), key.format, g.opt.Now())
-	})
+	body, err := g.body(ctx, op, f, key)
+	if err == nil && !body.names(p.Code) { // made before the form was released to it
+		g.sealed.forget(key)
+		body, err = g.body(ctx, op, f, key)
+	}
+	if err == nil && !body.names(p.Code) {
+		err = fmt.Errorf("%s is none of its recipients", p.Code)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("seal form %s: %w", f.ID, err)
 	}
-	return sealed.For(certs...)
+	return body.For(certs...)
+}
+
+// sealedBody is a form's body as its recipients share it.
+type sealedBody struct {
+	*openpgp.Sealed
+	to []operation.ParticipantCode // whom its relay.json names; nil where it has none
+}
+
+// names reports whether a recipient will take the body for its own.
+func (b sealedBody) names(p operation.ParticipantCode) bool {
+	return b.to == nil || slices.Contains(b.to, p)
+}
+
+// body signs and encrypts what the key names, once a while.
+func (g *Gateway) body(ctx context.Context, op *operation.Operation, f *Form, key sealKey) (sealedBody, error) {
+	return g.sealed.get(key, g.opt.Now(), func() (sealedBody, error) {
+		plaintext, to, err := g.plaintext(ctx, op, f, key)
+		if err != nil {
+			return sealedBody{}, err
+		}
+		sealed, err := openpgp.Seal(plaintext, g.key(), key.format, g.opt.Now())
+		return sealedBody{sealed, to}, err
+	})
+}
+
+// plaintext is what a sealed body holds, and whom it names as recipients.
+func (g *Gateway) plaintext(ctx context.Context, op *operation.Operation, f *Form, key sealKey) ([]byte, []operation.ParticipantCode, error) {
+	if key.style == "inline" {
+		return []byte(g.text(op, f, key.lang, nil)), nil, nil
+	}
+	to, err := g.boundRecipients(ctx, f)
+	if err != nil {
+		return nil, nil, err
+	}
+	plaintext, err := g.encode(op, f, key.lang, to)
+	return plaintext, to, err
 }
 
 // recipientCerts are the confirmed certificates that a delivery is sealed to,
@@ -119,7 +151,7 @@ func (g *Gateway) SealAnswer(ctx context.Context, r *Receipt, s Session) ([]byte
 	if op == nil || op.Participant(s.Participant) == nil {
 		return nil, Errorf(Refused, "", "%s is in no operation %s", s.Participant, s.Operation)
 	}
-	f, err := g.opt.Reads.Form(ctx, r.Answer)
+	f, err := g.form(ctx, r.Answer)
 	if err != nil {
 		return nil, fmt.Errorf("read answer: %w", err)
 	}

@@ -84,7 +84,8 @@ func (g *Gateway) attempt(ctx context.Context, op *operation.Operation, d Delive
 }
 
 // Render makes a delivery's outbound anew, after the policy of today: for a
-// WebSocket session that takes up where another ended.
+// WebSocket session that takes up where another ended. A Refused error says that
+// it may not go any more, or that a correction took its place.
 func (g *Gateway) Render(ctx context.Context, id DeliveryID) (*Outbound, error) {
 	d, err := g.opt.Reads.Delivery(ctx, id)
 	if err != nil {
@@ -94,13 +95,10 @@ func (g *Gateway) Render(ctx context.Context, id DeliveryID) (*Outbound, error) 
 	if err != nil {
 		return nil, err
 	}
-	out, err := g.render(ctx, op, *d)
-	if KindOf(err) == Refused && d.Channel == operation.WebSocket { // its number must not leave a gap
-		return &Outbound{Delivery: d.ID, Operation: d.Operation, Participant: d.Participant, Reference: d.Reference,
-			Channel: operation.Channel{Kind: operation.WebSocket},
-			Status:  &Status{Reference: d.Reference, Recipient: d.Participant, State: Withheld, Reason: "withheld"}}, nil
+	if d.State == Withheld {
+		return nil, Errorf(Refused, d.Reason, "withheld: %s", d.Reason)
 	}
-	return out, err
+	return g.render(ctx, op, *d)
 }
 
 // render applies the policy, encodes and seals. A Refused error withholds the
@@ -109,7 +107,7 @@ func (g *Gateway) render(ctx context.Context, op *operation.Operation, d Deliver
 	if op == nil {
 		return nil, &Error{Kind: Refused, Public: "closed", Err: fmt.Errorf("operation %s is not in force", d.Operation)}
 	}
-	f, err := g.forms.get(d.Form, g.opt.Now(), func() (*Form, error) { return g.opt.Reads.Form(ctx, d.Form) })
+	f, err := g.form(ctx, d.Form)
 	if err != nil {
 		return nil, fmt.Errorf("read form: %w", err)
 	}

@@ -45,13 +45,19 @@ type Ledger interface {
 	TestParties(run RunID) ([]TestParty, error)
 }
 
-// Store is the record: each method is one durable transaction.
+// Store is the record: each method is one transaction, and durable. What Offer and
+// Claim note need outlive the death of this process alone.
 type Store interface {
-	// Offer counts an offer in its own commit, before the bytes are opened.
-	// Where one of the inbound's repeats is known it returns the recorded
-	// receipt (Repeated set) and counts nothing. ErrOtherBytes: an exclusive
-	// name came with other bytes.
-	Offer(ctx context.Context, in *Inbound) (count int, receipt *Receipt, err error)
+	// Offer notes, in its own commit and before the bytes are opened, that this
+	// process has them open, and returns how often that was interrupted so far:
+	// by the death of a process that had them open, or by Blame. Where one of the
+	// inbound's repeats is known it returns the recorded receipt (Repeated set)
+	// and notes nothing. ErrOtherBytes: an exclusive name came with other bytes.
+	Offer(ctx context.Context, in *Inbound) (interrupted int, receipt *Receipt, err error)
+
+	// Blame counts that an offered inbound couldn't be decided, unless the cause
+	// has nothing to do with it: a store that is away, a context that ended.
+	Blame(ctx context.Context, in *Inbound, cause error) error
 
 	// Accept is the commit point: it records the inbound, its repeats and what
 	// decide makes of it. decide runs inside the transaction, possibly more than
@@ -62,9 +68,8 @@ type Store interface {
 
 	// Claim leases due deliveries to this node as it wants them, urgent first,
 	// oldest first. A WebSocket delivery is claimed only by the node that holds the
-	// participant's session; when none does and its channel's share is over
-	// (ChannelFrom before unreachableBefore(priority)), by any node, marked
-	// Unreachable. Phone deliveries are never claimed.
+	// participant's session; when none does and its channel's share is over, by any
+	// node, marked Unreachable. Phone deliveries are never claimed.
 	Claim(ctx context.Context, want Want, now time.Time) ([]Delivery, error)
 
 	// Finish appends the attempt's evidence always, and where the fence still

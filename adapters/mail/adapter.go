@@ -39,6 +39,10 @@ type Options struct {
 	SMTP    *Server // submission server to send through
 	LMTP    string  // address to listen on: loopback "127.0.0.1:2424" or an absolute path of a Unix socket
 
+	// Sender says whose mail it is, by the From field of its header: senders take
+	// turns in the mailbox. All unknown ones are "". Default: all are one.
+	Sender func(ctx context.Context, from []byte) string
+
 	Mailbox   string    // default "INBOX"
 	Positions Positions // with IMAP
 	SetUp     time.Time // mail in the mailbox that is older is backlog; default the first start
@@ -56,7 +60,7 @@ type Limits struct {
 	Transfer time.Duration // for one mail, either way; default 4 min
 	Offer    time.Duration // for one offer; default 5 min
 	Poll     time.Duration // the mailbox is asked so often, IDLE or not; default 60 s, at most 9 min
-	Lease    time.Duration // of the one reader of a mailbox; default 30 s
+	Lease    time.Duration // of the one reader of a mailbox: when it dies, another reads after at most 4/3 of it; default 6 s
 	Backoff  time.Duration // before the first reconnect, doubled up to 5 min; default 1 s
 
 	Connections int           // to the submission server at once; default 8
@@ -73,7 +77,7 @@ func (l Limits) withDefaults() Limits {
 	fill(&l.Offer, 5*time.Minute)
 	fill(&l.Poll, time.Minute)
 	l.Poll = min(l.Poll, 9*time.Minute)
-	fill(&l.Lease, 30*time.Second)
+	fill(&l.Lease, 6*time.Second)
 	fill(&l.Backoff, time.Second)
 	fill(&l.Connections, 8)
 	fill(&l.Reuse, 100)

@@ -9,7 +9,8 @@
 // move, no position and no 250. What ended in an error is offered again, while
 // other mail goes on. The position in a mailbox is the lowest unsettled UID and
 // depends on no flag. Every mail carries the same names of its transport
-// whichever way it came, so that both ways together bring it once. Every wait
+// whichever way it came, so that both ways together bring it once. Senders take
+// turns in the mailbox, so that a flood from one delays nobody else. Every wait
 // for a server is bounded, and ends with the context at once.
 //
 // It opens nothing and decides nothing: what a mail is worth is the offer's

@@ -43,7 +43,7 @@ func (a *Adapter) frame(out *gateway.Outbound) (*letter, error) {
 	if len(out.Message) == 0 || out.Plain != "" {
 		return nil, fmt.Errorf("delivery %s: a channel of kind %q carries a sealed message", out.Delivery, out.Channel.Kind)
 	}
-	armored := openpgp.Armor(openpgp.ArmorMessage, out.Message)
+	armored := openpgp.ArmorForMail(out.Message)
 	switch out.Channel.Style {
 	case "", "pgp-mime":
 		l.raw = entity.PGPMIME(h, armored)

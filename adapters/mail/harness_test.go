@@ -92,6 +92,7 @@ type flow struct {
 	accepted []*gateway.Inbound // without repeats
 	known    map[gateway.Repeat]bool
 	verdict  func(*gateway.Inbound) (gateway.Verdict, error)
+	hold     func(context.Context) // an offer waits for it
 	changed  chan struct{}
 }
 
@@ -99,7 +100,13 @@ func newFlow() *flow {
 	return &flow{known: make(map[gateway.Repeat]bool), changed: make(chan struct{})}
 }
 
-func (f *flow) offer(_ context.Context, in *gateway.Inbound) (*gateway.Receipt, error) {
+func (f *flow) offer(ctx context.Context, in *gateway.Inbound) (*gateway.Receipt, error) {
+	f.mu.Lock()
+	hold := f.hold
+	f.mu.Unlock()
+	if hold != nil {
+		hold(ctx)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	defer func() { close(f.changed); f.changed = make(chan struct{}) }()
@@ -128,6 +135,12 @@ func (f *flow) judge(v func(*gateway.Inbound) (gateway.Verdict, error)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.verdict = v
+}
+
+func (f *flow) before(hold func(context.Context)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hold = hold
 }
 
 func (f *flow) counts() (offers, accepted int) {

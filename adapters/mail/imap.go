@@ -169,14 +169,14 @@ type facts struct {
 
 // facts asks for size and date of messages. What is missing in the answer has
 // vanished; what came unasked is left out.
-func (b *box) facts(ctx context.Context, uids []imap.UID) (map[imap.UID]facts, error) {
-	known := make(map[imap.UID]facts, len(uids))
+func (b *box) facts(ctx context.Context, uids []imap.UID) (map[imap.UID]*facts, error) {
+	known := make(map[imap.UID]*facts, len(uids))
 	err := b.command(ctx, func() error {
 		cmd := b.client.Fetch(imap.UIDSetNum(uids...), &imap.FetchOptions{UID: true, InternalDate: true, RFC822Size: true})
 		defer cmd.Close()
 		for m := cmd.Next(); m != nil; m = cmd.Next() {
 			var uid imap.UID
-			f := facts{size: -1}
+			f := &facts{size: -1}
 			for item := m.Next(); item != nil; item = m.Next() {
 				switch item := item.(type) {
 				case imapclient.FetchItemDataUID:
@@ -197,6 +197,38 @@ func (b *box) facts(ctx context.Context, uids []imap.UID) (map[imap.UID]facts, e
 		return nil, fmt.Errorf("fetch sizes: %w", err)
 	}
 	return known, nil
+}
+
+// senders asks for the From fields of messages, of each the first senderMost
+// bytes: what is left out in the answer is unknown.
+func (b *box) senders(ctx context.Context, uids []imap.UID) (map[imap.UID][]byte, error) {
+	found := make(map[imap.UID][]byte, len(uids))
+	section := &imap.FetchItemBodySection{Specifier: imap.PartSpecifierHeader, HeaderFields: []string{"From"}, Peek: true,
+		Partial: &imap.SectionPartial{Size: senderMost}}
+	err := b.command(ctx, func() error {
+		cmd := b.client.Fetch(imap.UIDSetNum(uids...), &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{section}})
+		defer cmd.Close()
+		for m := cmd.Next(); m != nil; m = cmd.Next() {
+			var uid imap.UID
+			var header []byte
+			for item := m.Next(); item != nil; item = m.Next() {
+				switch item := item.(type) {
+				case imapclient.FetchItemDataUID:
+					uid = item.UID
+				case imapclient.FetchItemDataBodySection:
+					if item.Literal != nil {
+						header, _ = io.ReadAll(io.LimitReader(item.Literal, senderMost)) // the rest is drained; cut short: Close says it
+					}
+				}
+			}
+			found[uid] = header
+		}
+		return cmd.Close()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("fetch senders: %w", err)
+	}
+	return found, nil
 }
 
 // body fetches a message, or its header alone. A literal longer than most is

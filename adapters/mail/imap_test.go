@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,6 +52,89 @@ func TestManyMailsComeInTheirOrder(t *testing.T) {
 		}
 	}
 	l.held("Done", 170)
+}
+
+func TestAFloodFromOneSenderDelaysNobodyElse(t *testing.T) {
+	l := newLab(t, mailtest.Options{})
+	l.opt.Sender = func(_ context.Context, from []byte) string { return string(from) }
+	gate := make(chan struct{}) // an offer waits for it
+	l.flow.before(func(ctx context.Context) {
+		select {
+		case <-gate:
+		case <-ctx.Done():
+		}
+	})
+	l.start()
+	const many = 300
+	for i := range many {
+		l.deliver(fmt.Sprintf("flood-%03d", i))
+	}
+	release := func(n int) {
+		for range n {
+			gate <- struct{}{}
+		}
+	}
+	release(10)
+	for i := range 3 {
+		raw := bytes.Replace(message5322(fmt.Sprintf("other-%d", i)), []byte(peerLV), []byte("desk@other.example"), 1)
+		if err := l.server.Deliver("desk@other.example", unit, raw); err != nil {
+			t.Fatal(err)
+		}
+	}
+	release(chunk + 10) // what was under way, then a turn for each
+	l.flow.until(t, "the others' mail is through", func() bool {
+		n := 0
+		for _, in := range l.flow.accepted {
+			if bytes.Contains(in.Raw, []byte("<other-")) {
+				n++
+			}
+		}
+		return n == 3
+	})
+	if offers, _ := l.flow.counts(); offers > chunk+30 {
+		t.Errorf("the others' mail was offered among the first %d; want among the first %d of %d", offers, chunk+30, many)
+	}
+	l.flow.before(nil)
+	close(gate)
+	l.flow.wait(t, many+3)
+	behind, last := 0, ""
+	for _, in := range l.flow.list() {
+		if in.Waited > 0 {
+			behind++
+		}
+		id := messageID(in.Raw)
+		if strings.HasPrefix(id, "<other-") && in.Waited > 0 {
+			t.Errorf("%s is said to have waited behind its own sender's mail", id)
+		}
+		if strings.HasPrefix(id, "<flood-") {
+			if id <= last {
+				t.Errorf("%s came after %s: one sender's mail lost its order", id, last)
+			}
+			last = id
+		}
+	}
+	if behind < many/2 {
+		t.Errorf("%d of %d mails of the flood are said to have waited; want most", behind, many)
+	}
+	l.held("INBOX", 0)
+	eventually(t, "position after all", func() bool { return l.positions.get().uid == many+4 })
+}
+
+func TestWhatWaitsWhenTheConnectionBreaksIsOfferedOnTheNext(t *testing.T) {
+	l := newLab(t, mailtest.Options{})
+	n := 0
+	l.flow.judge(func(*gateway.Inbound) (gateway.Verdict, error) {
+		if n++; n%40 == 0 {
+			l.server.Inject(mailtest.CutLiteral, 1)
+		}
+		return gateway.Accepted, nil
+	})
+	l.start()
+	for i := range 170 {
+		l.deliver(fmt.Sprintf("m%03d", i))
+	}
+	l.flow.wait(t, 170)
+	eventually(t, "position after all", func() bool { return l.positions.get().uid == 171 })
 }
 
 func TestMailThatFailsStaysWhileOthersGoOn(t *testing.T) {

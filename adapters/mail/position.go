@@ -21,7 +21,8 @@ func (r *reader) locate(ctx context.Context, b *box) error {
 	case err != nil:
 		return fmt.Errorf("read the position: %w", err)
 	case ok && validity == b.validity && r.validity == validity:
-		return nil // go on with what this process knows
+		r.queue, r.seen = newQueue(), r.position-1
+		return nil // go on with what this process knows to be settled
 	case ok && validity == b.validity:
 		r.start(b.validity, imap.UID(uid), setUp, math.MaxUint32)
 		return nil
@@ -52,6 +53,7 @@ func (r *reader) start(validity uint32, position imap.UID, setUp time.Time, fres
 	r.validity, r.position, r.setUp, r.fresh = validity, max(position, 1), setUp, fresh
 	r.settled, r.failed = make(map[imap.UID]bool), make(map[imap.UID]int)
 	r.long, r.leaving = make(map[imap.UID]bool), make(map[imap.UID]string)
+	r.queue, r.seen = newQueue(), r.position-1
 	r.retryAt = time.Time{}
 }
 
@@ -114,13 +116,9 @@ func chunks(set imap.UIDSet, first imap.UID, n int) iter.Seq[[]imap.UID] {
 	}
 }
 
-// advance keeps the lowest unsettled UID, after everything up to last was
-// offered.
-func (r *reader) advance(ctx context.Context, last imap.UID) error {
-	position := max(r.position, last+1)
-	for r.settled[position] { // moved away already
-		position++
-	}
+// advance keeps the lowest unsettled UID.
+func (r *reader) advance(ctx context.Context) error {
+	position := r.queue.lowest(max(r.position, r.seen+1))
 	for uid := range r.failed {
 		position = min(position, uid)
 	}

@@ -28,6 +28,9 @@ type reader struct {
 	retryAt  time.Time
 	long     map[imap.UID]bool   // longer than they were said to be: their header alone
 	leaving  map[imap.UID]string // settled, and to which folder
+	queue    *queue
+	seen     imap.UID // up to here everything is settled, failed, or in the queue
+	unread   bool     // there may be more behind it
 }
 
 // readMailbox reads until ctx ends, a connection after the other, while this

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -14,74 +15,161 @@ import (
 
 const (
 	chunk      = 50        // messages between two moves and positions
+	look       = 10        // messages between two looks at what came
 	headerMost = 256 << 10 // bytes of the header of a mail that is too large
+	senderMost = 4 << 10   // bytes of a From field
 )
 
-// read offers what is unsettled in the mailbox. What failed before waits for
-// its time; an error is one of the connection or of the position's store.
+// read offers what is unsettled in the mailbox, until nothing waits. An error is
+// one of the connection or of the position's store.
 func (r *reader) read(ctx context.Context, b *box) error {
-	began := time.Now()
-	again := !began.Before(r.retryAt)
+	r.unread = true
+	for {
+		if err := r.fill(ctx, b); err != nil {
+			return err
+		}
+		if r.queue.len() == 0 {
+			return r.advance(ctx)
+		}
+		if err := r.turn(ctx, b); err != nil {
+			return err
+		}
+	}
+}
+
+// fill puts into the queue what came, a part at a time, and what failed before
+// when its time has come.
+func (r *reader) fill(ctx context.Context, b *box) error {
+	now := time.Now()
+	again := !now.Before(r.retryAt)
 	if again { // a poll that ticks a little early still counts
-		r.retryAt = began.Add(r.a.opt.Limits.Poll * 9 / 10)
+		r.retryAt = now.Add(r.a.opt.Limits.Poll * 9 / 10)
 	}
 	select { // what wakes us from here on came after the search
 	case <-b.wake:
+		r.unread = true
 	default:
+	}
+	if !again && (!r.unread || r.queue.len() >= ahead) {
+		return nil
 	}
 	set, err := b.search(ctx, from(r.position))
 	if err != nil {
 		return err
 	}
 	if again {
-		for uid := range r.failed { // deleted by somebody meanwhile: it must not hold the position
-			if !set.Contains(uid) {
-				r.settle(uid)
-			}
+		if err := r.again(ctx, b, set, now); err != nil {
+			return err
 		}
 	}
-	for uids := range chunks(set, r.position, chunk) {
-		if err := r.batch(ctx, b, uids, again); err != nil {
+	return r.scan(ctx, b, set, now)
+}
+
+// again lets what failed join the queue once more. What somebody deleted
+// meanwhile must not hold the position.
+func (r *reader) again(ctx context.Context, b *box, set imap.UIDSet, now time.Time) error {
+	var failed []imap.UID
+	for uid := range r.failed {
+		if set.Contains(uid) {
+			failed = append(failed, uid)
+		} else {
+			r.settle(uid)
+		}
+	}
+	slices.Sort(failed)
+	for uids := range slices.Chunk(failed, chunk) {
+		if err := r.join(ctx, b, uids, now); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// batch offers some messages one after the other, in the order in which they
-// came: a correction must not overtake what it corrects.
-func (r *reader) batch(ctx context.Context, b *box, uids []imap.UID, again bool) error {
-	var open []imap.UID
-	for _, uid := range uids {
-		if _, failed := r.failed[uid]; !r.settled[uid] && (again || !failed) {
-			open = append(open, uid)
+// scan lets what came since the last time join the queue.
+func (r *reader) scan(ctx context.Context, b *box, set imap.UIDSet, now time.Time) error {
+	joined := 0
+	for uids := range chunks(set, r.seen+1, chunk) {
+		if joined >= scanned || r.queue.len() >= ahead {
+			return nil // the rest at the next turn
 		}
-	}
-	if len(open) > 0 {
-		known, err := b.facts(ctx, open)
-		if err != nil {
+		fresh := slices.DeleteFunc(slices.Clone(uids), func(uid imap.UID) bool { return r.settled[uid] || r.failed[uid] > 0 })
+		if err := r.join(ctx, b, fresh, now); err != nil {
 			return err
 		}
-		for _, uid := range open {
-			if err := r.one(ctx, b, uid, known); err != nil {
+		joined += len(uids)
+		r.seen = uids[len(uids)-1]
+	}
+	r.unread = false
+	return nil
+}
+
+// join asks what the messages are and whose, and puts them into the queue.
+func (r *reader) join(ctx context.Context, b *box, uids []imap.UID, now time.Time) error {
+	if len(uids) == 0 {
+		return nil
+	}
+	known, err := b.facts(ctx, uids)
+	if err != nil {
+		return err
+	}
+	senders, err := r.senders(ctx, b, uids)
+	if err != nil {
+		return err
+	}
+	for _, uid := range uids {
+		r.queue.add(senders[uid], waiting{uid: uid, known: known[uid], since: now})
+	}
+	return nil
+}
+
+// senders says whose turn each message waits for. A server that can't show one
+// of them answers for none: they wait with the mail of unknown senders then.
+func (r *reader) senders(ctx context.Context, b *box, uids []imap.UID) (map[imap.UID]string, error) {
+	if r.a.opt.Sender == nil {
+		return nil, nil
+	}
+	headers, err := b.senders(ctx, uids)
+	var refused *imap.Error
+	if err != nil && !errors.As(err, &refused) {
+		return nil, err
+	}
+	whose := make(map[imap.UID]string, len(headers))
+	for uid, header := range headers {
+		whose[uid] = r.a.opt.Sender(ctx, header)
+	}
+	return whose, nil
+}
+
+// turn offers some messages one after the other, takes the settled ones out of
+// the mailbox and keeps the position.
+func (r *reader) turn(ctx context.Context, b *box) error {
+	for n := range chunk {
+		if n%look == look-1 {
+			if err := r.fill(ctx, b); err != nil {
 				return err
 			}
+		}
+		w, ok := r.queue.next()
+		if !ok {
+			break
+		}
+		if err := r.one(ctx, b, w); err != nil {
+			return err
 		}
 	}
 	if err := r.leave(ctx, b); err != nil {
 		return err
 	}
-	return r.advance(ctx, uids[len(uids)-1])
+	return r.advance(ctx)
 }
 
 // one fetches and offers a message, and notes what became of it. An error ends
 // the connection.
-func (r *reader) one(ctx context.Context, b *box, uid imap.UID, known map[imap.UID]facts) error {
-	f, there := known[uid]
-	err := errGone
+func (r *reader) one(ctx context.Context, b *box, w waiting) error {
+	uid, err := w.uid, errGone
 	var in *gateway.Inbound
-	if there {
-		in, err = r.fetch(ctx, b, uid, f)
+	if w.known != nil {
+		in, err = r.fetch(ctx, b, uid, w.known)
 	}
 	var refused *imap.Error
 	switch {
@@ -95,6 +183,9 @@ func (r *reader) one(ctx context.Context, b *box, uid imap.UID, known map[imap.U
 	case err != nil:
 		r.fail(uid, err)
 		return err
+	}
+	if w.before >= flood {
+		in.Waited = time.Since(w.since)
 	}
 	receipt, err := r.hand(ctx, in)
 	if ctx.Err() != nil && err != nil {
@@ -125,7 +216,7 @@ func offered(receipt *gateway.Receipt, err error) (*gateway.Receipt, error) {
 
 // fetch makes an inbound of a message, of its header alone where it is too
 // large: nothing that large is read into memory.
-func (r *reader) fetch(ctx context.Context, b *box, uid imap.UID, f facts) (*gateway.Inbound, error) {
+func (r *reader) fetch(ctx context.Context, b *box, uid imap.UID, f *facts) (*gateway.Inbound, error) {
 	part, most := imap.PartSpecifierNone, r.a.opt.MaxSize
 	if f.size > most || r.long[uid] {
 		part, most = imap.PartSpecifierHeader, headerMost

@@ -103,7 +103,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	code := -1
 	parser, err := kong.New(&c, kong.Name("liaison"), kong.UsageOnError(), kong.Writers(s.out, s.err), kong.Bind(a),
 		kong.Description("A secure messaging gateway for joint customs operations.\n\nStart with \"liaison demo\"; every command takes --help."),
-		kong.Exit(func(n int) { code = n }), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}))
+		kong.Exit(func(n int) { code = n }), kong.PostBuild(layOutHelp), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}))
 	if err != nil {
 		fmt.Fprintln(s.err, "liaison:", err)
 		return exitFailed

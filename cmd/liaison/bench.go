@@ -16,6 +16,10 @@ import (
 type benchCmd struct {
 	Seal    benchSealCmd    `cmd:"" help:"Open one form and seal it for many, beside the bare primitives."`
 	Flow    benchFlowCmd    `cmd:"" help:"Forms by mail through a whole gateway to many recipients, with full durability."`
+	Fanout  benchFanoutCmd  `cmd:"" help:"One form to many recipients, by their number and its size."`
+	Accept  benchAcceptCmd  `cmd:"" help:"Forms accepted and delivered a second, by store, producers and recipients."`
+	Nodes   benchNodesCmd   `cmd:"" help:"What several gateways on one PostgreSQL carry, beside one."`
+	Growth  benchGrowthCmd  `cmd:"" help:"What grows with the number of forms: memory, the record, the time of each."`
 	Latency benchLatencyCmd `cmd:"" help:"How long a form takes from one agent to another."`
 	Idle    benchIdleCmd    `cmd:"" help:"What agents cost that are connected and do nothing."`
 	Inspect benchInspectCmd `cmd:"" help:"Mails of every kind, taken apart and explained."`
@@ -36,6 +40,16 @@ func rounds(n int, what ...func()) []time.Duration {
 		}
 	}
 	return least
+}
+
+// benchFolder makes the folder to measure in, a temporary one where none is named,
+// which remove takes away.
+func benchFolder(named string) (dir string, remove func(), err error) {
+	if named != "" {
+		return named, func() {}, os.MkdirAll(named, 0o700)
+	}
+	dir, err = os.MkdirTemp("", "liaison-bench-")
+	return dir, func() { _ = os.RemoveAll(dir) }, err
 }
 
 // fsyncTime is how long the disk of a folder takes to make 4 KiB durable.

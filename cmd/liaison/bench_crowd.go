@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -64,14 +63,13 @@ func (c benchTestCmd) measure(a *app) (r *crowdResult, err error) {
 	if !ok || c.Participants < 1 {
 		return nil, wrongf("a crowd has participants with %v channels each, not %d with %d", slices.Sorted(maps.Keys(crowdKinds)), c.Participants, c.Channels)
 	}
-	if c.Dir == "" {
-		if c.Dir, err = os.MkdirTemp("", "liaison-bench-"); err != nil {
-			return nil, err
-		}
-		defer os.RemoveAll(c.Dir)
+	dir, remove, err := benchFolder(c.Dir)
+	if err != nil {
+		return nil, err
 	}
+	defer remove()
 	exams := slices.Repeat([]simulator.Exam{{Kind: kinds[0], More: kinds[1:]}}, c.Participants)
-	l, ends, err := newEmbeddedLab(&app{a.ctx, streams{strings.NewReader(""), io.Discard, a.err}}, c.Dir, exams)
+	l, ends, err := newEmbeddedLab(&app{a.ctx, streams{strings.NewReader(""), io.Discard, a.err}}, dir, exams)
 	if err != nil {
 		return nil, err
 	}

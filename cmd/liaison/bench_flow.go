@@ -5,37 +5,32 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"net"
-	"os"
-	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/emersion/go-smtp"
 	"golang.org/x/sync/errgroup"
 
 	"liaison/adapters/mail/mailtest"
-	"liaison/crypto/openpgp"
 	"liaison/gateway/simulator"
-	"liaison/gateway/store"
 )
 
 type benchFlowCmd struct {
 	jsonFlag
-	Forms      int    `help:"So many forms." default:"2000"`
-	Recipients int    `help:"So many recipients of each, by OpenPGP mail." default:"10"`
-	Bytes      int    `help:"Length of each form's free text." default:"1000"`
-	In         string `help:"How the mails come in: lmtp (a mail server hands them over) or imap (from a mailbox)." enum:"lmtp,imap" default:"lmtp"`
-	NextHop    string `help:"The mail server that takes what the gateway sends, host:port, without TLS, on this machine (smtp-sink of Postfix); one in this process where none is named."`
-	Store      string `help:"Another store than SQLite in the bench's folder: postgres://user@host/database, empty."`
-	Dir        string `help:"Folder on the disk to measure; a temporary one where none is named." type:"path"`
+	Forms      int     `help:"So many forms." default:"2000"`
+	Recipients int     `help:"So many recipients of each, by OpenPGP mail." default:"10"`
+	Bytes      int     `help:"Length of each form's free text." default:"1000"`
+	Attach     int     `help:"Length of a file that goes along with each form; 54000 makes a mail of 100 KiB."`
+	In         string  `help:"How the mails come in: lmtp (a mail server hands them over) or imap (from a mailbox)." enum:"lmtp,imap" default:"lmtp"`
+	NextHop    string  `help:"The mail server that takes what the gateway sends, host:port, without TLS, on this machine (smtp-sink of Postfix); one in this process where none is named."`
+	Store      string  `help:"Another store than SQLite in the bench's folder: postgres://user@host/database, empty."`
+	Nodes      int     `help:"So many gateways on one store, each a process of its own; 0: one gateway in this process."`
+	CPU        float64 `help:"With --nodes: each has this share of a processor, 0.4; 0: as much as it gets."`
+	Dir        string  `help:"Folder on the disk to measure; a temporary one where none is named." type:"path"`
 }
 
 func (benchFlowCmd) Help() string {
-	return "Sends signed and encrypted forms through a whole gateway, from the mail server beside it to the record that the next hop said 250, for every recipient. Generator, mail servers and gateway share this process.\n" +
-		"Example: liaison bench flow --forms 20000"
+	return "Sends signed and encrypted forms through a whole gateway, from the mail server beside it to the record that the next hop said 250, for every recipient. Generator, mail servers and gateway share this process. With --nodes the gateways are processes of their own; what they use of the processors is compared with what the cryptography and the SMTP dialogue take alone, where --next-hop names a server in another process.\n" +
+		"Example: liaison bench flow --forms 20000\nExample: liaison bench flow --nodes 1 --forms 300 --recipients 30 --attach 54000 --in imap --next-hop 127.0.0.1:2599"
 }
 
 // flowResult is what a run came to.
@@ -43,255 +38,184 @@ type flowResult struct {
 	Forms      int     `json:"forms"`
 	Recipients int     `json:"recipients"`
 	In         string  `json:"in"`
+	MailBytes  int     `json:"mail_bytes"` // of a mail that came in
 	Seconds    float64 `json:"seconds"`
 	PerSecond  float64 `json:"forms_per_second"`
 	Deliveries float64 `json:"deliveries_per_second"` // answers not counted
-	CPUSeconds float64 `json:"cpu_seconds"`           // of the whole process
-	PeakMB     int64   `json:"peak_memory_mb"`        // of the whole process
+	CPUSeconds float64 `json:"cpu_seconds"`           // of the whole process, or of all gateways
+	PeakMB     int64   `json:"peak_memory_mb"`        // of the whole process, or of the largest gateway
 	FsyncUS    int64   `json:"fsync_us"`              // 4 KiB, median
+	Nodes      int     `json:"nodes,omitempty"`
+	Cap        string  `json:"cap,omitempty"`
+	*flowCost
 }
 
 func (c benchFlowCmd) Run(a *app) error {
-	if c.Dir == "" {
-		dir, err := os.MkdirTemp("", "liaison-bench-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir)
-		c.Dir = dir
-	}
-	fsync, err := fsyncTime(c.Dir)
+	r, err := c.measure(a)
 	if err != nil {
 		return err
 	}
-	b := &flowBench{app: a, benchFlowCmd: c}
-	took, err := b.run()
-	if err != nil {
-		return err
+	where := "the process"
+	if r.Nodes > 0 {
+		where = fmt.Sprintf("%d gateways (%s)", r.Nodes, r.Cap)
 	}
-	r := flowResult{Forms: c.Forms, Recipients: c.Recipients, In: c.In, Seconds: took.Seconds(), PerSecond: float64(c.Forms) / took.Seconds(),
-		Deliveries: float64(c.Forms*c.Recipients) / took.Seconds(), CPUSeconds: cpuTime().Seconds(), PeakMB: peakMemory() >> 20, FsyncUS: fsync.Microseconds()}
-	c.fact(a, r, "%d forms × %d recipients in %.1f s: %.0f forms and %.0f deliveries a second; %.1f s of CPU, peak memory of the process %d MB; fsync of 4 KiB %d µs; %s",
-		r.Forms, r.Recipients, r.Seconds, r.PerSecond, r.Deliveries, r.CPUSeconds, r.PeakMB, r.FsyncUS, machine())
+	c.fact(a, r, "%d forms × %d recipients, mails of %d bytes from %s, in %.1f s: %.1f forms and %.0f deliveries a second; %s took %.1f s of CPU and at most %d MB; fsync of 4 KiB %d µs; %s",
+		r.Forms, r.Recipients, r.MailBytes, r.In, r.Seconds, r.PerSecond, r.Deliveries, where, r.CPUSeconds, r.PeakMB, r.FsyncUS, machine())
+	if k := r.flowCost; k != nil {
+		c.say(a, "CPU for a recipient: %.0f µs; cryptography alone %.0f µs, the SMTP dialogue alone %.0f µs: %.2f × their sum", k.EachUS, k.CryptoUS, k.DialogueUS, k.Ratio)
+	}
 	return nil
 }
 
-// flowBench is a gateway with a mail server on each side of it.
+// measure makes one run in a folder of its own.
+func (c benchFlowCmd) measure(a *app) (*flowResult, error) {
+	dir, remove, err := benchFolder(c.Dir)
+	if err != nil {
+		return nil, err
+	}
+	defer remove()
+	c.Dir = dir
+	fsync, err := fsyncTime(c.Dir)
+	if err != nil {
+		return nil, err
+	}
+	ownHop := c.NextHop == ""
+	b := &flowBench{app: a, benchFlowCmd: c}
+	r := &flowResult{Forms: c.Forms, Recipients: c.Recipients, In: c.In, FsyncUS: fsync.Microseconds(), Nodes: c.Nodes}
+	load := flowLoad{forms: c.Forms, recipients: c.Recipients, attach: c.Attach}
+	err = b.within(func(ctx context.Context) error {
+		took, err := b.relay(ctx, load)
+		if err != nil {
+			return err
+		}
+		r.Seconds, r.PerSecond, r.Deliveries = took.Seconds(), float64(c.Forms)/took.Seconds(), float64(c.Forms*c.Recipients)/took.Seconds()
+		r.MailBytes, r.Cap = b.mailBytes, b.capHow
+		busy, peak := b.spent()
+		r.CPUSeconds, r.PeakMB = busy.Seconds(), peak>>20
+		if c.Nodes > 0 && !ownHop {
+			r.flowCost, err = b.cost(ctx, load, busy)
+		}
+		return err
+	})
+	return r, err
+}
+
+// flowBench is a gateway, or several, with a mail server on each side.
 type flowBench struct {
 	*app
 	benchFlowCmd
-	node   *node
-	mails  *mailtest.Server // with --in imap
-	sender simulator.Participant
-	lmtp   string
-	done   handOvers
+	node      *node                   // in this process; or
+	nodes     []process               // in their own
+	scrapes   []string                // addresses of their metrics
+	mails     *mailtest.Server        // with --in imap
+	hop       *hop                    // where no --next-hop is named
+	senders   []simulator.Participant // take turns
+	lmtp      []string                // of each gateway
+	capHow    string
+	uncap     func()
+	done      handOvers
+	next      atomic.Int64 // number of the next form
+	mailBytes int          // of the last run's first mail
 }
+
+// flowLoad is forms alike.
+type flowLoad struct{ forms, recipients, attach int }
 
 const benchAddress = "ocu@gateway.example"
 
-func (b *flowBench) run() (time.Duration, error) {
+// within sets everything up, does something while the gateways serve, and stops
+// them.
+func (b *flowBench) within(do func(context.Context) error) error {
 	ctx, stop := context.WithCancel(b.ctx)
 	defer stop()
 	group, ctx := errgroup.WithContext(ctx)
-	var err error
 	if b.NextHop == "" {
-		var sink *smtp.Server
-		if sink, b.NextHop, err = openSink(); err != nil {
-			return 0, err
+		var err error
+		if b.hop, err = openHop(); err != nil {
+			return err
 		}
-		defer sink.Close()
+		defer b.hop.Close()
+		b.NextHop = b.hop.address
 	}
 	if err := b.setUp(ctx); err != nil {
-		return 0, err
+		return err
 	}
-	defer b.node.store.Close()
-	b.node.watch = b.done.hear
-	quiet := &app{ctx, streams{b.in, io.Discard, b.err}}
-	group.Go(func() error { return b.node.run(quiet) })
-	began := time.Now()
-	group.Go(func() error { return b.generate(ctx) })
-	group.Go(func() error {
-		defer stop()
-		return b.done.wait(ctx, int64(b.Forms*(b.Recipients+1)), func(n int64) {
-			b.say(b.app, "%6.1f s  %d of %d mails are handed over", time.Since(began).Seconds(), n, b.Forms*(b.Recipients+1))
-		})
-	})
-	err = group.Wait()
+	defer b.close()
+	if b.node != nil {
+		b.node.watch = b.done.hear
+		group.Go(func() error { return b.node.run(&app{ctx, streams{b.in, io.Discard, b.err}}) })
+	} else if err := b.serve(ctx, group); err != nil {
+		return err
+	}
+	group.Go(func() error { defer stop(); return do(ctx) })
+	err := group.Wait()
 	if errors.Is(err, context.Canceled) && b.ctx.Err() == nil {
 		err = nil
 	}
-	return b.done.latest().Sub(began), err
-}
-
-// setUp writes a set-up into the folder and opens it.
-func (b *flowBench) setUp(ctx context.Context) error {
-	quiet := &app{ctx, streams{b.in, io.Discard, b.err}}
-	if err := (initCmd{Dir: b.Dir, Code: "OCU", Address: benchAddress}).Run(quiet); err != nil {
-		return err
-	}
-	gateway, err := readCertificates(filepath.Join(b.Dir, "keys/gateway.cert.asc"))
-	if err != nil {
-		return err
-	}
-	b.sender = simulator.Participant{Code: "S", Address: "s@bench.example", To: benchAddress, Gateway: gateway[0]}
-	op := strings.Builder{}
-	day := func(n int) string { return time.Now().UTC().AddDate(0, 0, n).Format(time.DateOnly) }
-	fmt.Fprintf(&op, benchOperation, day(-20), day(-1), day(0), day(6), day(7), day(30))
-	for i := -1; i < b.Recipients; i++ {
-		code := fmt.Sprintf("R%02d", i)
-		if i < 0 {
-			code = "S0"
-		}
-		key, err := openpgp.Generate(openpgp.KeyOptions{Name: code, Address: "bench@bench.example", Created: time.Now().Add(-time.Hour), Expires: 365 * 24 * time.Hour})
-		if err != nil {
-			return err
-		}
-		if i < 0 {
-			b.sender.Key, b.sender.Code = key, code
-		}
-		if err := writeNew(filepath.Join(b.Dir, "keys", code+".asc"), key.Certificate().Armored(), 0o644); err != nil {
-			return err
-		}
-		fmt.Fprintf(&op, benchParticipant, code, strings.ToLower(code))
-	}
-	b.sender.Address = "s0@bench.example"
-	config, err := b.config()
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(os.WriteFile(filepath.Join(b.Dir, "gateway.yaml"), []byte(config), 0o600), os.WriteFile(filepath.Join(b.Dir, "secrets/mail"), []byte("bench\n"), 0o600),
-		os.WriteFile(filepath.Join(b.Dir, "operations/operation.yaml"), []byte(op.String()), 0o600)); err != nil {
-		return err
-	}
-	return b.open(ctx, quiet)
-}
-
-// config is the gateway.yaml of the run.
-func (b *flowBench) config() (string, error) {
-	dsn := b.Store
-	if dsn == "" {
-		dsn = "sqlite:data/liaison.db"
-	}
-	in := ""
-	if b.In == "lmtp" {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return "", err
-		}
-		b.lmtp = l.Addr().String()
-		if err := l.Close(); err != nil {
-			return "", err
-		}
-		in = fmt.Sprintf("lmtp: {listen: %q}", b.lmtp)
-	} else {
-		var err error
-		if b.mails, err = mailtest.New(mailtest.Options{}); err != nil {
-			return "", err
-		}
-		if err := b.mails.Add(benchAddress, "bench"); err != nil {
-			return "", err
-		}
-		in = fmt.Sprintf("imap: {url: \"imap+insecure://%s\", username: %s, password_file: secrets/mail}", b.mails.IMAPAddr, benchAddress)
-	}
-	return fmt.Sprintf(benchConfig, dsn, in, b.NextHop), nil
-}
-
-func (b *flowBench) open(ctx context.Context, quiet *app) error {
-	s, err := (configFlag{Config: filepath.Join(b.Dir, "gateway.yaml")}).load()
-	if err != nil {
-		return err
-	}
-	s.opt.Log = slog.New(slog.NewTextHandler(b.err, &slog.HandlerOptions{Level: slog.LevelError}))
-	st, err := store.Open(ctx, s.dsn, s.opt)
-	if err != nil {
-		return err
-	}
-	if err := applyChanged(quiet, s, st, jsonFlag{}); err != nil {
-		return errors.Join(err, st.Close())
-	}
-	keys, err := st.Keys(ctx, "OP-BENCH", "", "")
-	if err != nil {
-		return errors.Join(err, st.Close())
-	}
-	for _, k := range keys {
-		if _, err := ring(st).Confirm(ctx, k.Operation, k.Participant, string(k.Fingerprint), "bench", "the bench made it"); err != nil {
-			return errors.Join(err, st.Close())
-		}
-	}
-	b.node, err = newNode(ctx, s, st, st)
 	return err
 }
 
-// generate hands the mails over, over a few connections at once, each mail
-// again until it is taken.
-func (b *flowBench) generate(ctx context.Context) error {
-	const generators = 4
-	var next atomic.Int64
+// serve starts the gateways' processes and lets what they hand over be counted.
+func (b *flowBench) serve(ctx context.Context, group *errgroup.Group) error {
+	for i := range b.Nodes {
+		p, err := startServe(ctx, b.configFile(i), b.scrapes[i])
+		if err != nil {
+			return err
+		}
+		b.nodes = append(b.nodes, p)
+	}
+	b.capHow = "no cap"
+	if b.CPU > 0 {
+		how, free, err := capped(ctx, b.CPU, b.nodes)
+		if err != nil {
+			return err
+		}
+		b.capHow, b.uncap = fmt.Sprintf("each capped at %g of a processor: %s", b.CPU, how), free
+	}
+	group.Go(func() error { return b.done.scrape(ctx, b.scrapes) })
+	return nil
+}
+
+func (b *flowBench) close() {
+	if b.node != nil {
+		_ = b.node.store.Close() // nobody needs its record any more
+	}
+	for _, p := range b.nodes {
+		p.stop()
+	}
+	if b.uncap != nil {
+		b.uncap()
+	}
+	if b.mails != nil {
+		_ = b.mails.Close()
+	}
+}
+
+// spent is what the gateways have used, or this process with the one in it: of the
+// processors, and of memory at most.
+func (b *flowBench) spent() (busy time.Duration, peak int64) {
+	if b.node != nil {
+		return cpuTime(), peakMemory()
+	}
+	for _, p := range b.nodes {
+		busy += p.cpu()
+		peak = max(peak, p.memory("VmHWM"))
+	}
+	return busy, peak
+}
+
+// relay hands forms in and waits until all of them are handed over.
+func (b *flowBench) relay(ctx context.Context, l flowLoad) (time.Duration, error) {
+	mails := int64(l.forms * (l.recipients + 1)) // with the answers
+	want := b.done.count.Load() + mails
 	group, ctx := errgroup.WithContext(ctx)
-	for range generators {
-		group.Go(func() error {
-			var line *lmtpLine
-			defer func() { line.close() }()
-			for n := next.Add(1); n <= int64(b.Forms); n = next.Add(1) {
-				raw, err := b.mail(n)
-				if err != nil {
-					return err
-				}
-				if b.mails != nil {
-					if err := b.mails.Deliver(b.sender.Address, benchAddress, raw); err != nil {
-						return err
-					}
-					continue
-				}
-				if line, err = line.hand(ctx, b.lmtp, b.sender.Address, raw); err != nil {
-					return err
-				}
-			}
-			return nil
+	began := time.Now()
+	group.Go(func() error { return b.generate(ctx, l) })
+	group.Go(func() error {
+		return b.done.wait(ctx, want, func(n int64) {
+			b.say(b.app, "%6.1f s  %d of %d mails are handed over", time.Since(began).Seconds(), n-want+mails, mails)
 		})
-	}
-	return group.Wait()
+	})
+	err := group.Wait()
+	return b.done.latest().Sub(began), err
 }
-
-// freeText is words of so many bytes.
-func freeText(bytes int) string { return strings.TrimSpace(strings.Repeat("seized ", bytes/7)) }
-
-// mail is the nth form, to all recipients.
-func (b *flowBench) mail(n int64) ([]byte, error) {
-	var to []string
-	for i := range b.Recipients {
-		to = append(to, fmt.Sprintf("R%02d", i))
-	}
-	text := fmt.Sprintf("A1: [SEZ]\nA4: [S0-BENCH-2026-%06d]\nA7: [%s]\nB1: [%s]\nB3: [LV]\nC1: [TOBA]\nC2: [Cigarettes]\nC4: [%d]\nC5: [H87]\nC14: [SEZ]\nH1: [%s]\n",
-		n, strings.Join(to, ", "), time.Now().Format(time.DateOnly), n, freeText(b.Bytes))
-	return b.sender.Write(text, fmt.Sprintf("%d@bench.example", n), "", time.Now())
-}
-
-const benchConfig = `gateway:
-  code: OCU
-  address: ocu@gateway.example
-  phone: "+000 000 000"
-  key_files: [keys/gateway.asc]
-store: %q
-storage_key_file: secrets/storage
-mail:
-  %s
-  smtp: {url: "smtp+insecure://%s"}
-operations: [operations/*.yaml]
-`
-
-const benchOperation = `operation: OP-BENCH
-title: A measurement
-organiser: S0
-legal_basis: NAPLES2
-phases:
-  preparation: {from: %s, to: %s}
-  operation:   {from: %s, to: %s}
-  evaluation:  {from: %s, to: %s}
-desk: {phone: "+000 000 000"}
-participants:
-`
-
-const benchParticipant = `  - {code: %[1]s, country: LV, class: eu-member, authority: Customs, reference: BENCH, languages: [en], duty: {phone: "+000"},
-     keys: [{file: ../keys/%[1]s.asc, role: shared}], addresses: [%[2]s@bench.example], channels: [{kind: pgp-mail, address: %[2]s@bench.example}]}
-`

@@ -8,11 +8,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -32,6 +29,7 @@ type benchIdleCmd struct {
 	Agents int           `help:"So many agents, each with a key of its own." default:"10000"`
 	Hold   time.Duration `help:"How long they stay connected and do nothing." default:"1m"`
 	Dir    string        `help:"Folder for the set-up; a temporary one where none is named." type:"path"`
+	SVG    string        `help:"Draw a picture into this file." type:"path"`
 }
 
 func (benchIdleCmd) Help() string {
@@ -50,14 +48,12 @@ type idleResult struct {
 }
 
 func (c benchIdleCmd) Run(a *app) error {
-	if c.Dir == "" {
-		dir, err := os.MkdirTemp("", "liaison-bench-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir)
-		c.Dir = dir
+	dir, remove, err := benchFolder(c.Dir)
+	if err != nil {
+		return err
 	}
+	defer remove()
+	c.Dir = dir
 	b := &idleBench{app: a, benchIdleCmd: c}
 	r, err := b.run()
 	if err != nil {
@@ -65,18 +61,24 @@ func (c benchIdleCmd) Run(a *app) error {
 	}
 	c.fact(a, r, "%d idle agents over TLS, connected in %.1f s: the gateway process takes %d MB (%d MB before them, peak %d MB), %d bytes each, and %.2f s of CPU a minute; %s",
 		r.Agents, r.ConnectedIn, r.MemoryMB, r.BeforeMB, r.PeakMB, r.BytesEach, r.CPUPerMinute, machine())
-	return nil
+	if c.SVG == "" {
+		return nil
+	}
+	return writeCharts(c.SVG, chart{title: "Memory of a gateway, by connected agents", x: "agents over TLS, idle", y: "MB resident", note: machine(), curves: []curve{b.grown}})
 }
 
 // idleBench is a gateway in a process of its own and a crowd of agents in this one.
 type idleBench struct {
 	*app
 	benchIdleCmd
-	address string
-	gateway *openpgp.Certificate
-	roots   *x509.CertPool
-	keys    []*openpgp.SecretKey
-	server  *exec.Cmd
+	address   string
+	mail      string // the mail section of gateway.yaml; "" for none
+	gateway   *openpgp.Certificate
+	roots     *x509.CertPool
+	keys      []*openpgp.SecretKey
+	server    process
+	connected atomic.Int64
+	grown     curve // memory by agents, while they connect
 }
 
 // The agents are spread over operations as large as real ones.
@@ -86,31 +88,60 @@ func (b *idleBench) seat(i int) (operation.Code, operation.ParticipantCode) {
 	return operation.Code(fmt.Sprintf("OP-%d", i/idlePerOperation)), operation.ParticipantCode(fmt.Sprintf("P%d", i))
 }
 
+// seatAddress is where a participant writes mail from.
+func seatAddress(p operation.ParticipantCode) string {
+	return strings.ToLower(string(p)) + "@bench.example"
+}
+
 func (b *idleBench) run() (*idleResult, error) {
 	if err := b.setUp(); err != nil {
 		return nil, err
 	}
 	b.say(b.app, "%d agents are set up; the gateway starts", b.Agents)
-	if err := b.serve(); err != nil {
+	var err error
+	if b.server, err = startServe(b.ctx, filepath.Join(b.Dir, "gateway.yaml"), b.address); err != nil {
 		return nil, err
 	}
-	defer func() { _ = b.server.Process.Kill(); _ = b.server.Wait() }()
-	r := &idleResult{Agents: b.Agents, BeforeMB: b.memory("VmRSS") >> 20}
+	defer b.server.stop()
+	r := &idleResult{Agents: b.Agents, BeforeMB: b.server.memory("VmRSS") >> 20}
+	watched, stop := context.WithCancel(b.ctx)
+	defer stop()
+	var watch errgroup.Group
+	watch.Go(func() error { b.watch(watched); return nil })
 	began := time.Now()
 	if _, err := b.connect(func(int, websocket.Delivery) {}); err != nil {
 		return nil, err
 	}
 	r.ConnectedIn = time.Since(began).Seconds()
-	busy, held := b.cpu(), time.Now()
+	stop()
+	_ = watch.Wait() // it returns no error
+	busy, held := b.server.cpu(), time.Now()
 	select {
 	case <-time.After(b.Hold):
 	case <-b.ctx.Done():
 		return nil, b.ctx.Err()
 	}
-	r.CPUPerMinute = (b.cpu() - busy).Seconds() * float64(time.Minute) / float64(time.Since(held))
-	r.PeakMB, r.MemoryMB = b.memory("VmHWM")>>20, b.memory("VmRSS")>>20
+	r.CPUPerMinute = (b.server.cpu() - busy).Seconds() * float64(time.Minute) / float64(time.Since(held))
+	r.PeakMB, r.MemoryMB = b.server.memory("VmHWM")>>20, b.server.memory("VmRSS")>>20
 	r.BytesEach = (r.MemoryMB - r.BeforeMB) << 20 / int64(max(1, b.Agents))
 	return r, nil
+}
+
+// watch notes the gateway's memory while agents connect.
+func (b *idleBench) watch(ctx context.Context) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		n := float64(b.connected.Load())
+		if last := len(b.grown.points) - 1; last < 0 || n-b.grown.points[last].x >= float64(b.Agents)/20 || n == float64(b.Agents) {
+			b.grown.points = append(b.grown.points, point{n, float64(b.server.memory("VmRSS") >> 20)})
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // setUp writes a set-up whose participants are all confirmed.
@@ -144,14 +175,13 @@ func (b *idleBench) certificate() error {
 }
 
 func (b *idleBench) config() error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	var err error
+	if b.address, err = freeAddress(); err != nil {
 		return err
 	}
-	b.address = l.Addr().String()
-	text := fmt.Sprintf("gateway: {code: OCU, address: %s, phone: \"+000\", key_files: [keys/gateway.asc]}\nstorage_key_file: secrets/storage\n"+
-		"websocket: {listen: %q, hosts: [127.0.0.1], tls_cert_file: tls.crt, tls_key_file: tls.key}\noperations: [operations/*.yaml]\n", benchAddress, b.address)
-	return errors.Join(l.Close(), os.WriteFile(filepath.Join(b.Dir, "gateway.yaml"), []byte(text), 0o600))
+	text := fmt.Sprintf("gateway: {code: OCU, address: %s, phone: \"+000\", key_files: [keys/gateway.asc]}\nstorage_key_file: secrets/storage\n%s"+
+		"websocket: {listen: %q, hosts: [127.0.0.1], tls_cert_file: tls.crt, tls_key_file: tls.key}\noperations: [operations/*.yaml]\n", benchAddress, b.mail, b.address)
+	return os.WriteFile(filepath.Join(b.Dir, "gateway.yaml"), []byte(text), 0o600)
 }
 
 // operations writes the operations; their keys go straight into the store.
@@ -164,7 +194,7 @@ func (b *idleBench) operations() error {
 			code, organiser, day(-20), day(-1), day(0), day(6), day(7), day(30))
 		for i := first; i < min(first+idlePerOperation, b.Agents); i++ {
 			_, p := b.seat(i)
-			fmt.Fprintf(op, "  - {code: %s, country: LV, class: eu-member, authority: Customs, reference: X, languages: [en], duty: {phone: \"+000\"}, channels: [{kind: websocket}]}\n", p)
+			fmt.Fprintf(op, "  - {code: %s, country: LV, class: eu-member, authority: Customs, reference: X, languages: [en], duty: {phone: \"+000\"}, addresses: [%s], channels: [{kind: websocket}]}\n", p, seatAddress(p))
 		}
 		if err := os.WriteFile(filepath.Join(b.Dir, "operations", string(code)+".yaml"), []byte(op.String()), 0o600); err != nil {
 			return err
@@ -207,41 +237,10 @@ func (b *idleBench) confirm() error {
 	return group.Wait()
 }
 
-// serve starts the gateway and waits until it takes connections.
-func (b *idleBench) serve() error {
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	b.server = exec.Command(self, "serve", "-c", filepath.Join(b.Dir, "gateway.yaml"))
-	log, err := os.Create(filepath.Join(b.Dir, "serve.log"))
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	b.server.Stdout, b.server.Stderr = log, log
-	if err := b.server.Start(); err != nil {
-		return err
-	}
-	for range 600 {
-		if conn, err := net.Dial("tcp", b.address); err == nil {
-			return conn.Close()
-		}
-		select {
-		case <-time.After(100 * time.Millisecond):
-		case <-b.ctx.Done():
-			return b.ctx.Err()
-		}
-	}
-	said, _ := os.ReadFile(log.Name())
-	return fmt.Errorf("the gateway doesn't listen: %s", said)
-}
-
 // connect opens all sessions, some at a time; they stay. handle hears what comes
 // to the nth.
 func (b *idleBench) connect(handle func(n int, d websocket.Delivery)) ([]*websocket.Client, error) {
 	clients := make([]*websocket.Client, len(b.keys))
-	var connected atomic.Int64
 	group, ctx := errgroup.WithContext(b.ctx)
 	group.SetLimit(16)
 	for i, key := range b.keys {
@@ -252,31 +251,11 @@ func (b *idleBench) connect(handle func(n int, d websocket.Delivery)) ([]*websoc
 				Key: key, Gateways: []*openpgp.Certificate{b.gateway}, After: func() int64 { return 0 },
 				Handle: func(_ context.Context, d websocket.Delivery) error { handle(i, d); return nil },
 				TLS:    &tls.Config{RootCAs: b.roots, MinVersion: tls.VersionTLS12}, Log: slog.New(slog.DiscardHandler)})
-			if n := connected.Add(1); n%1000 == 0 {
+			if n := b.connected.Add(1); n%1000 == 0 {
 				b.say(b.app, "%d agents are connected", n)
 			}
 			return err
 		})
 	}
 	return clients, group.Wait()
-}
-
-// memory is one figure of the gateway process, in bytes; 0 where the system
-// doesn't say.
-func (b *idleBench) memory(name string) int64 {
-	return memoryOf(strconv.Itoa(b.server.Process.Pid), name)
-}
-
-// cpu is what the gateway process has used of the processors; 0 where the system
-// doesn't say (proc_pid_stat(5): fields 14 and 15, in hundredths of a second).
-func (b *idleBench) cpu() time.Duration {
-	data, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(b.server.Process.Pid), "stat"))
-	_, after, _ := strings.Cut(string(data), ") ")
-	fields := strings.Fields(after)
-	if len(fields) < 13 {
-		return 0
-	}
-	user, _ := strconv.ParseInt(fields[11], 10, 64)
-	system, _ := strconv.ParseInt(fields[12], 10, 64)
-	return time.Duration(user+system) * 10 * time.Millisecond
 }

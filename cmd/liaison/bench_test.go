@@ -1,8 +1,8 @@
 package main
 
 import (
+	"fmt"
 	"io"
-	"strconv"
 	"testing"
 
 	"liaison/gateway"
@@ -10,11 +10,11 @@ import (
 )
 
 // BenchmarkFlow is "liaison bench flow" for benchstat: an op is one form to so many
-// recipients.
+// recipients, with a file of so many bytes.
 func BenchmarkFlow(b *testing.B) {
-	for _, recipients := range []int{1, 10, 30} {
-		b.Run(strconv.Itoa(recipients), func(b *testing.B) {
-			c := benchFlowCmd{Forms: b.N, Recipients: recipients, Bytes: 1000, In: "lmtp", Dir: b.TempDir()}
+	for _, l := range []flowLoad{{recipients: 1}, {recipients: 10}, {recipients: 30}, {recipients: 30, attach: 54000}} {
+		b.Run(fmt.Sprintf("recipients=%d/file=%d", l.recipients, l.attach), func(b *testing.B) {
+			c := benchFlowCmd{Forms: b.N, Recipients: l.recipients, Bytes: 1000, Attach: l.attach, In: "lmtp", Dir: b.TempDir()}
 			if err := c.Run(&app{b.Context(), streams{nil, io.Discard, io.Discard}}); err != nil {
 				b.Fatal(err)
 			}

@@ -222,7 +222,7 @@ func (c *checker) socket() {
 const mailPatience = time.Minute
 
 func (c *checker) mail() {
-	adapter, err := newMail(c.s, nil, time.Time{}) // it only logs in: no position is asked for
+	adapter, err := newMail(c.s, nil, time.Time{}, nil) // it only logs in: no position is asked for
 	if err != nil {
 		c.found(failure, "mail", "%v", err)
 		return

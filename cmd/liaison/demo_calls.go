@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -117,6 +118,9 @@ func (c *calls) answerForLV() error {
 			continue
 		}
 		text, err := c.filled(file)
+		if errors.Is(err, fs.ErrNotExist) { // the agent asks a moment before the call lands
+			continue
+		}
 		if err != nil {
 			return err
 		}

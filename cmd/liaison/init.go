@@ -16,6 +16,7 @@ type initCmd struct {
 	Dir     string `arg:"" help:"Folder to make." type:"path"`
 	Code    string `help:"Participant code of the gateway." default:"OCU"`
 	Address string `help:"Mail address of the gateway." default:"ocu@gateway.example"`
+	jsonFlag
 }
 
 func (initCmd) Help() string {
@@ -54,10 +55,11 @@ func (c initCmd) Run(a *app) error {
 	if err := c.write("operations/operation.yaml", configs.StarterOperation); err != nil {
 		return err
 	}
-	a.print("A set-up is in %s.", c.Dir)
-	a.print("The gateway's fingerprint, for the operation book: %s", key.Certificate().Fingerprint().Grouped())
-	a.print("Back up secrets/storage apart from data/: without it nothing stored can be read.")
-	a.print("Next: edit operations/operation.yaml, then liaison check -c %s", filepath.Join(c.Dir, "gateway.yaml"))
+	fp := key.Certificate().Fingerprint()
+	c.fact(a, map[string]any{"folder": c.Dir, "fingerprint": fp, "certificate": filepath.Join(c.Dir, "keys", "gateway.cert.asc")},
+		"A set-up is in %s.\nThe gateway's fingerprint, for the operation book: %s", c.Dir, fp.Grouped())
+	c.say(a, "Back up secrets/storage apart from data/: without it nothing stored can be read.")
+	c.say(a, "Next: edit operations/operation.yaml, then liaison check -c %s", filepath.Join(c.Dir, "gateway.yaml"))
 	return nil
 }
 

@@ -25,7 +25,7 @@ type keyGenerateCmd struct {
 	Name    string        `help:"Name in the user ID." required:""`
 	Address string        `help:"Mail address in the user ID." required:""`
 	Expires time.Duration `help:"Lifetime; 0 for ever." default:"17520h"`
-	V6      bool          `help:"Version 6 (RFC 9580); the default, version 4, is read by all programs."`
+	V6      bool          `name:"v6" help:"Version 6 (RFC 9580); the default, version 4, is read by all programs."`
 	Out     string        `help:"File for the secret key; the certificate goes beside it with the ending .cert.asc." required:"" type:"path"`
 	jsonFlag
 }

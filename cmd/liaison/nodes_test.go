@@ -6,7 +6,10 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
+	"liaison/adapters/mail/mailtest"
+	"liaison/gateway/simulator"
 	"liaison/gateway/store/storetest"
 )
 
@@ -66,4 +69,56 @@ func TestTwoNodesOnOnePostgreSQLShareTheWorkAndOneGoesOnAlone(t *testing.T) {
 	r.until("the audit log is whole", func() bool {
 		return strings.Contains(r.ok("audit", "verify", "-c", r.path("gw2/gateway.yaml")), " 0 not yet in it")
 	})
+}
+
+// Of the nodes that share a record one reads the mailbox; when it dies, another
+// does.
+func TestMailIsReadWithinTenSecondsAfterItsReaderDied(t *testing.T) {
+	const unit, password = "ocu@gateway.example", "an invented password"
+	server, err := mailtest.New(mailtest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	if err := server.Add(unit, password); err != nil {
+		t.Fatal(err)
+	}
+	r := newRoomOn(t, storetest.Postgres(t), "LV", "PL")
+	r.write("gw/secrets/mail", password)
+	r.write("gw/gateway.yaml", r.read("gw/gateway.yaml")+fmt.Sprintf("mail:\n  imap: {url: \"imap+insecure://%s\", username: %s, password_file: secrets/mail}\n  smtp: {url: \"smtp+insecure://%s\"}\n",
+		server.IMAPAddr, unit, server.SMTPAddr))
+	port := r.secondNode()
+	lv := simulator.Participant{Code: "LV", Address: "jco@lv.example", To: unit, Key: r.key("LV"), Gateway: r.certificate("gw/keys/gateway.cert.asc")}
+	send := func(n int) {
+		raw, err := lv.Write(fmt.Sprintf(seizure, n, n), fmt.Sprintf("%d@lv.example", n), "", time.Now())
+		if err == nil {
+			err = server.Deliver(lv.Address, unit, raw)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(n int) {
+		r.until(fmt.Sprintf("mail %d is read", n), func() bool { return len(server.Messages(unit, "Done")) == n })
+	}
+	first := r.start("serve", "-c", r.path("gw/gateway.yaml"))
+	send(1)
+	read(1) // by the only one
+	r.start("serve", "-c", r.path("gw2/gateway.yaml"))
+	r.until("the other serves too", func() bool {
+		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
+	kill(first)
+	send(2)
+	died := time.Now()
+	read(2)
+	took := time.Since(died)
+	t.Logf("read %s after its reader died", took.Round(time.Millisecond))
+	if took > 10*time.Second {
+		t.Errorf("the mailbox was read %s after its reader died; want within 10 s", took)
+	}
 }

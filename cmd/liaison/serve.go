@@ -80,12 +80,12 @@ func (n *node) show(m *metrics) {
 }
 
 // newMail makes the mail channel, nil where none is set up.
-func newMail(s *setup, positions mail.Positions, setUp time.Time) (*mail.Adapter, error) {
+func newMail(s *setup, positions mail.Positions, setUp time.Time, sender func(context.Context, []byte) string) (*mail.Adapter, error) {
 	c := s.config.Mail
 	if c.IMAP.URL == "" && c.SMTP.URL == "" && c.LMTP.Listen == "" {
 		return nil, nil
 	}
-	opt := mail.Options{Address: s.config.Gateway.Address, LMTP: c.LMTP.Listen, Positions: positions, SetUp: setUp, MaxSize: s.config.Limits.Message, Clock: s.opt.Clock, Log: s.opt.Log}
+	opt := mail.Options{Address: s.config.Gateway.Address, LMTP: c.LMTP.Listen, Sender: sender, Positions: positions, SetUp: setUp, MaxSize: s.config.Limits.Message, Clock: s.opt.Clock, Log: s.opt.Log}
 	for _, server := range []struct {
 		config configs.Server
 		into   **mail.Server
@@ -125,7 +125,8 @@ func newNode(ctx context.Context, s *setup, st *store.Store, rec record) (*node,
 	if err != nil {
 		return nil, err
 	}
-	if n.mail, err = newMail(s, st, setUp); err != nil {
+	sender := func(ctx context.Context, from []byte) string { return n.gateway.Claimed(ctx, from) }
+	if n.mail, err = newMail(s, st, setUp, sender); err != nil {
 		return nil, err
 	}
 	if n.mail != nil {

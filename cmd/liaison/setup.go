@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"liaison/configs"
@@ -41,11 +42,11 @@ func (c configFlag) load() (*setup, error) {
 		return nil, wrong{err}
 	}
 	s := &setup{config: config, dsn: config.Store}
-	if path, ok := cutPrefix(config.Store, "sqlite:"); ok {
+	if path, ok := strings.CutPrefix(config.Store, "sqlite:"); ok {
 		s.dsn = "sqlite:" + config.Path(path)
-		if err := os.MkdirAll(filepath.Dir(config.Path(path)), 0o700); err != nil {
-			return nil, err
-		}
+	}
+	if err := makeFolder(s.dsn); err != nil {
+		return nil, err
 	}
 	passphrase, err := configs.Secret(config.Path(config.Gateway.PassphraseFile), "LIAISON_PASSPHRASE")
 	if err != nil {
@@ -87,11 +88,13 @@ func nodeName(config string) (string, error) {
 	return host + ":" + file, nil
 }
 
-func cutPrefix(s, prefix string) (string, bool) {
-	if len(s) < len(prefix) || s[:len(prefix)] != prefix {
-		return s, false
+// makeFolder makes the folder that the file of a SQLite store lies in.
+func makeFolder(dsn string) error {
+	path, ok := strings.CutPrefix(dsn, "sqlite:")
+	if !ok {
+		return nil
 	}
-	return s[len(prefix):], true
+	return os.MkdirAll(filepath.Dir(path), 0o700)
 }
 
 // storageKey reads the key that wraps the data keys.

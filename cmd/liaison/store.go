@@ -20,6 +20,7 @@ type storeCopyCmd struct {
 
 func (storeCopyCmd) Help() string {
 	return "The source may be serving: the copy is of one moment. Content stays encrypted under the same storage key, which the copy needs to be read; keep it apart.\n" +
+		"A file that is named here is looked for where you are, not beside gateway.yaml; its folder is made.\n" +
 		"A backup:  liaison store copy sqlite:backup/liaison.db\n" +
 		"A move:    stop the gateway, liaison store copy postgres://liaison@db/liaison, then name that under store: in gateway.yaml.\n" +
 		"A restore: liaison store copy --from sqlite:backup/liaison.db sqlite:data/liaison.db"
@@ -39,6 +40,9 @@ func (c storeCopyCmd) Run(a *app) error {
 		return err
 	}
 	defer from.Close()
+	if err := makeFolder(c.To); err != nil {
+		return err
+	}
 	to, err := store.OpenBeside(a.ctx, c.To, s.opt)
 	if err != nil {
 		return err

@@ -85,7 +85,7 @@ func (v *surveyor) mail(ctx context.Context) []gateway.ReachFact {
 		f.What, f.OK, f.Until, f.Detail = "tls", true, until.UTC(), fmt.Sprintf("%s: certificate until %s", host, until.UTC().Format(time.DateOnly))
 		facts = append(facts, f)
 	}
-	adapter, err := newMail(&probe, nil, time.Time{})
+	adapter, err := newMail(&probe, nil, time.Time{}, nil)
 	if err != nil || adapter == nil {
 		fact.What, fact.Detail = "tcp", "no mail server is set up"
 		return []gateway.ReachFact{fact}

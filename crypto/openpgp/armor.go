@@ -1,8 +1,8 @@
 package openpgp
 
 import (
-	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"slices"
 	"strings"
@@ -24,23 +24,26 @@ const (
 // forbids it. Everywhere else it is optional by the book and needed in practice:
 // without it, GnuPG 2.2 takes the armor's last line for data whenever the base64
 // ends without padding, and refuses one block in three.
-func Armor(kind ArmorKind, data []byte) []byte {
-	text := base64.StdEncoding.EncodeToString(data)
-	var b bytes.Buffer
-	b.Grow(len(text) + len(text)/64 + 128)
-	b.WriteString("-----BEGIN " + string(kind) + "-----\n\n")
-	for len(text) > 0 {
-		n := min(64, len(text))
-		b.WriteString(text[:n])
-		b.WriteByte('\n')
-		text = text[n:]
+func Armor(kind ArmorKind, data []byte) []byte { return armor(kind, data, "\n") }
+
+// ArmorForMail is Armor of a message with the line ends of mail, CRLF.
+func ArmorForMail(message []byte) []byte { return armor(ArmorMessage, message, "\r\n") }
+
+// armorLine is how many bytes make a line of 64 characters.
+const armorLine = 48
+
+func armor(kind ArmorKind, data []byte, end string) []byte {
+	lines := len(data)/armorLine + 1
+	b := make([]byte, 0, base64.StdEncoding.EncodedLen(len(data))+lines*len(end)+2*len(kind)+64)
+	b = append(append(append(b, "-----BEGIN "...), kind...), "-----"+end+end...)
+	for chunk := range slices.Chunk(data, armorLine) {
+		b = append(base64.StdEncoding.AppendEncode(b, chunk), end...)
 	}
 	if !version6(data) {
 		sum := crc24(data)
-		b.WriteString("=" + base64.StdEncoding.EncodeToString([]byte{byte(sum >> 16), byte(sum >> 8), byte(sum)}) + "\n")
+		b = append(base64.StdEncoding.AppendEncode(append(b, '='), []byte{byte(sum >> 16), byte(sum >> 8), byte(sum)}), end...)
 	}
-	b.WriteString("-----END " + string(kind) + "-----\n")
-	return b.Bytes()
+	return append(append(append(b, "-----END "...), kind...), "-----"+end...)
 }
 
 // version6 reports whether packets are a version 6 key or signature, or end in a
@@ -62,28 +65,40 @@ func version6(packets []byte) bool {
 	}
 }
 
-// crc24 is the armor's checksum (RFC 9580, section 6.1.1).
+// crc24 is the armor's checksum (RFC 9580, section 6.1.1). It takes eight bytes a
+// step: of a large message, one byte a step would be most of the armor's work. The
+// sum stands in the upper three bytes.
 func crc24(data []byte) uint32 {
-	crc := uint32(0xB704CE)
-	for _, c := range data {
-		crc = crc<<8&0xFFFFFF ^ crc24Table[byte(crc>>16)^c]
+	t := &crc24Tables
+	crc := uint32(0xB704CE) << 8
+	for ; len(data) >= 8; data = data[8:] {
+		crc ^= binary.BigEndian.Uint32(data)
+		crc = t[7][crc>>24] ^ t[6][crc>>16&0xFF] ^ t[5][crc>>8&0xFF] ^ t[4][crc&0xFF] ^
+			t[3][data[4]] ^ t[2][data[5]] ^ t[1][data[6]] ^ t[0][data[7]]
 	}
-	return crc
+	for _, c := range data {
+		crc = crc<<8 ^ t[0][byte(crc>>24)^c]
+	}
+	return crc >> 8
 }
 
-// crc24Table holds the checksum's step for each byte. It is never written to.
-var crc24Table = func() (table [256]uint32) {
-	for i := range table {
-		crc := uint32(i) << 16
+// crc24Tables hold the checksum's steps: the nth that of a byte with n more behind
+// it. They are never written to.
+var crc24Tables = func() (t [8][256]uint32) {
+	for i := range t[0] {
+		crc := uint32(i) << 24
 		for range 8 {
-			crc <<= 1
-			if crc&0x1000000 != 0 {
-				crc ^= 0x1864CFB
-			}
+			high := crc >> 31
+			crc = crc<<1 ^ high*(0x864CFB<<8)
 		}
-		table[i] = crc & 0xFFFFFF
+		t[0][i] = crc
 	}
-	return table
+	for n := 1; n < len(t); n++ {
+		for i, crc := range t[n-1] {
+			t[n][i] = crc<<8 ^ t[0][crc>>24]
+		}
+	}
+	return t
 }()
 
 // Dearmor returns the packets in the first armored block of any kind. It

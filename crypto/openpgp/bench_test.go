@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"fmt"
+	"strconv"
 	"testing"
 )
 
@@ -148,6 +149,19 @@ func benchBulk(b *testing.B, data []byte) {
 			b.SetBytes(int64(len(data)))
 			for b.Loop() {
 				run()
+			}
+		})
+	}
+}
+
+// BenchmarkArmor armors one delivery's message.
+func BenchmarkArmor(b *testing.B) {
+	for _, size := range []int{4 << 10, 100 << 10} {
+		message := make([]byte, size)
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			b.SetBytes(int64(size))
+			for b.Loop() {
+				Armor(ArmorMessage, message)
 			}
 		})
 	}

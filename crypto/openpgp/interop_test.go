@@ -2,6 +2,7 @@ package openpgp
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,33 +25,54 @@ func TestOtherProgramsReadUsAndWeReadThem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plaintext := []byte("JCOFORM invented: Rīga – Gdańsk\r\nsecond line \n" + strings.Repeat("0123456789abcdef\n", 300))
 	for program, start := range map[string]func(*testing.T, *SecretKey) *peer{"gpg": startGPG, "sq": startSQ, "rnp": startRNP} {
 		t.Run(program, func(t *testing.T) {
 			t.Parallel()
-			p := start(t, ours)
-			theirs := func(uint64, Fingerprint) []*Certificate { return []*Certificate{p.cert} }
-			o, err := Open(p.seal(t, plaintext, ours.Certificate()), []*SecretKey{ours}, theirs, time.Now(), Limits{})
-			if err != nil {
-				t.Fatalf("Open what %s sealed: %v", program, err)
-			}
-			if o.Signature.Verdict != Good || o.Signature.Fingerprint != p.cert.Fingerprint() || !o.Encrypted || !bytes.Equal(o.Plaintext, plaintext) {
-				t.Errorf("Open what %s sealed = %+v, %d bytes; want good, %d bytes", program, o.Signature, len(o.Plaintext), len(plaintext))
-			}
-			sealed, err := Seal(plaintext, ours, SealedFormat(p.cert), time.Now())
-			if err != nil {
-				t.Fatal(err)
-			}
-			message, err := sealed.For(ours.Certificate(), p.cert)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for name, m := range map[string][]byte{"binary": message, "armored": Armor(ArmorMessage, message)} {
-				if got := p.unseal(t, m, ours.Certificate()); !bytes.Equal(got, plaintext) {
-					t.Errorf("%s opened our %s message to %d bytes; want %d", program, name, len(got), len(plaintext))
-				}
-			}
+			bothWays(t, program, start(t, ours), ours)
 		})
+	}
+}
+
+// bothWays lets a program open what we seal, and us what it seals.
+func bothWays(t *testing.T, program string, p *peer, ours *SecretKey) {
+	t.Helper()
+	plaintext := []byte("JCOFORM invented: Rīga – Gdańsk\r\nsecond line \n" + strings.Repeat("0123456789abcdef\n", 300))
+	theirs := func(uint64, Fingerprint) []*Certificate { return []*Certificate{p.cert} }
+	o, err := Open(p.seal(t, plaintext, ours.Certificate()), []*SecretKey{ours}, theirs, time.Now(), Limits{})
+	if err != nil {
+		t.Fatalf("Open what %s sealed: %v", program, err)
+	}
+	if o.Signature.Verdict != Good || o.Signature.Fingerprint != p.cert.Fingerprint() || !o.Encrypted || !bytes.Equal(o.Plaintext, plaintext) {
+		t.Errorf("Open what %s sealed = %+v, %d bytes; want good, %d bytes", program, o.Signature, len(o.Plaintext), len(plaintext))
+	}
+	sealed, err := Seal(plaintext, ours, SealedFormat(p.cert), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	message, err := sealed.For(ours.Certificate(), p.cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, m := range map[string][]byte{"binary": message, "armored": Armor(ArmorMessage, message)} {
+		if got := p.unseal(t, m, ours.Certificate()); !bytes.Equal(got, plaintext) {
+			t.Errorf("%s opened our %s message to %d bytes; want %d", program, name, len(got), len(plaintext))
+		}
+	}
+}
+
+// Sequoia knows RFC 9580 from version 1 on; Debian 12 has an older one.
+func TestSequoiaOfRFC9580ReadsVersion6AndWeReadIt(t *testing.T) {
+	if sq := find(t, "sq", "apt-get install sq"); !readsVersion6(t, sq) {
+		t.Skip("this sq doesn't know RFC 9580: Debian 13 has one that does")
+	}
+	for _, ours := range []int{4, 6} {
+		for _, profile := range []string{"rfc4880", "rfc9580"} {
+			t.Run(fmt.Sprintf("ours of version %d, theirs of %s", ours, profile), func(t *testing.T) {
+				sq := find(t, "sq", "apt-get install sq")
+				key := keyNow(t, ours)
+				bothWays(t, "sq", sq.sequoia(t, key, newWords(sq, profile)), key)
+			})
+		}
 	}
 }
 
@@ -107,10 +129,7 @@ func find(t *testing.T, name, install string) program {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("%s is missing: %s", name, install)
-		}
-		t.Skipf("%s is missing: %s", name, install)
+		missing(t, name, install)
 	}
 	home, err := os.MkdirTemp("", "pgp") // short: gpg-agent's socket lies in it
 	if err != nil {
@@ -118,6 +137,14 @@ func find(t *testing.T, name, install string) program {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(home) })
 	return program{path: path, home: home}
+}
+
+func missing(t *testing.T, what, install string) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s is missing: %s", what, install)
+	}
+	t.Skipf("%s is missing: %s", what, install)
 }
 
 func (p program) run(t *testing.T, stdin []byte, args ...string) (stdout, stderr []byte) {
@@ -187,20 +214,52 @@ func startGPG(t *testing.T, ours *SecretKey) *peer {
 	}
 }
 
+// sqWords are what sq calls its options: another word before version 1.
+type sqWords struct {
+	generate                    []string
+	to, by, recipient, verifies string
+}
+
 func startSQ(t *testing.T, ours *SecretKey) *peer {
 	sq := find(t, "sq", "apt-get install sq")
+	words := sqWords{[]string{"--userid", "Sq <sq@customs.example>", "--export"}, "--recipient-cert", "--signer-key", "--recipient-key", "--signer-cert"}
+	if readsVersion6(t, sq) {
+		words = newWords(sq, "rfc4880")
+	}
+	return sq.sequoia(t, ours, words)
+}
+
+// readsVersion6 says whether this sq is one that knows RFC 9580.
+func readsVersion6(t *testing.T, sq program) bool {
+	help, _ := sq.run(t, nil, "key", "generate", "--help")
+	return bytes.Contains(bytes.ToLower(help), []byte("rfc9580"))
+}
+
+func newWords(sq program, profile string) sqWords {
+	return sqWords{[]string{"--own-key", "--name", "Sq", "--email", "sq@customs.example", "--without-password", "--profile", profile,
+		"--rev-cert", filepath.Join(sq.home, "revocation.pgp"), "--output"}, "--for-file", "--signer-file", "--recipient-file", "--signer-file"}
+}
+
+func (sq program) sequoia(t *testing.T, ours *SecretKey, words sqWords) *peer {
 	key := filepath.Join(sq.home, "key.pgp")
-	sq.run(t, nil, "key", "generate", "--userid", "Sq <sq@customs.example>", "--export", key)
-	extracted, _ := sq.run(t, nil, "key", "extract-cert", key)
+	sq.run(t, nil, append(append([]string{"key", "generate"}, words.generate...), key)...)
+	made, err := os.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := ParseSecretKeys(made, nil)
+	if err != nil || len(secret) != 1 {
+		t.Fatalf("ParseSecretKeys of what sq made = %v, %v; want one", secret, err)
+	}
 	gateway := sq.file(t, "gateway.pgp", ours.Certificate().Armored())
 	return &peer{
-		cert: onlyCertificate(t, extracted),
+		cert: secret[0].Certificate(),
 		seal: func(t *testing.T, plaintext []byte, to *Certificate) []byte {
-			out, _ := sq.run(t, plaintext, "encrypt", "--recipient-cert", gateway, "--signer-key", key)
+			out, _ := sq.run(t, plaintext, "encrypt", words.to, gateway, words.by, key)
 			return out
 		},
 		unseal: func(t *testing.T, message []byte, from *Certificate) []byte {
-			out, _ := sq.run(t, message, "decrypt", "--recipient-key", key, "--signer-cert", gateway, "--signatures", "1")
+			out, _ := sq.run(t, message, "decrypt", words.recipient, key, words.verifies, gateway, "--signatures", "1")
 			return out
 		},
 	}

@@ -25,6 +25,9 @@ type Sealed struct {
 	at         time.Time
 }
 
+// Size is how many bytes the shared body has.
+func (s *Sealed) Size() int { return len(s.body) }
+
 // Seal signs and encrypts plaintext with a fresh session key.
 func Seal(plaintext []byte, signer *SecretKey, format Format, at time.Time) (*Sealed, error) {
 	config := policy(at)

@@ -101,7 +101,7 @@ var phrases = []phrase{
 	plainly("refused", `gr[ae]y-?list|(relay|sending|daily|hourly|rate).{0,20}(quota|limit)|rate.?limit|too many (recipients|connections|messages|e?mails)|frequency limited|receiving mail (at a rate|too quickly)|throttl`),
 	plainly("mailbox-full", `mail ?(box|folder|store|directory|drop|file)s?\b.{0,60}(\bfull\b|exceed|over.?limit)|(exceed|over|out of|insufficient|no).{0,40}(quota|(storage|mail|disk) ?space|storage|allowed size)|quota.{0,40}(exceed|violat|full|reach|over|for )|over.?quota|quotaexceeded|disk ?(space )?quota|\bis full\b|inbox.{0,12}full|not enough (storage )?space|(message|storage).{0,20}exceeded the (local|storage) limit|number of messages in .{0,40}exceed|recipient.{0,20}(over|full)|mbox.{0,20}exceed|postfach.{0,20}voll|bo[iî]te.{0,20}pleine|buz[oó]n.{0,10}lleno|casella.{0,20}piena|skrzynk.{0,20}pe[łl]na`),
 	plainly("too-large", `too (large|big)\b|message (is )?too long|(size|line) limit|exceed.{0,40}\bsize\b|message size|max(imum)?.{0,20}size|larger than|size (is )?(limited|exceed)`),
-	plainly("content", `\bvirus|malware|infect|attachment|content (filter|violat)|(banned|forbidden|executable) (file|content|attachment)|malformed (mail|message|mime)|improper use of 8-?bit|bare (lf|cr|line)|not rfc.?5?322 compliant|(header|mime).{0,30}(syntax|malformed|missing|duplicate|too long)`),
+	plainly("content", `\bvirus|malware|infect|attachment|content (filter|violat)|(banned|forbidden|executable) (file|content|attachment)|malformed (mail|message|mime)|improper use of 8-?bit|bare (lf|cr|line)|not rfc.?5?322 compliant|(duplicated?|multiple|malformed|missing|invalid) .{0,12}header|(header|mime).{0,30}(syntax|malformed|missing|duplicate|too long)`),
 	plainly("spam", `spam|\bube\b|\buce\b|junk|block ?list|black ?list|blocked using|\brbl\b|dnsbl|/bl\?|bulk mail|unsolicited|unwanted|reputation|content rejected|phish`),
 	plainly("tls", `starttls|\btls\b|certificate|encryption (required|needed)`),
 	plainly("policy", `\b(sender|from|mail from|envelope-from|return-path)\b.{0,50}(reject|denied|invalid|not (exist|allowed|permit|found)|does(n't| not)|unroutable|unresolv|forbidden|verif|refused|blocked)|(unroutable|invalid|of) sender|my name was rejected|sender was rejected|unauthenticated|sender (address|domain|ip)|invalid ip|client host|reverse dns|\brdns\b|\bptr\b|\bhelo\b|mismatches client|unverif|dmarc|\bspf\b|dkim|senderid|banned`),
@@ -141,8 +141,11 @@ func says(cause, text string) bool {
 var (
 	// early is a conversation that ended before the recipient was named: whatever
 	// it says is about the sender, the host or the connection.
-	early         = regexp.MustCompile(`(?i)(after|in reply to|response to|>>>) ?(pipelined )?(mail from|helo|ehlo|initial connection|connect\b|starttls)`)
-	atDot         = regexp.MustCompile(`(?i)(after|in reply to|response to|>>>) ?(end of data|data|end of message|text command|\.)`)
+	early = regexp.MustCompile(`(?i)(after|in reply to|response to|>>>) ?(pipelined )?(mail from|helo|ehlo|initial connection|connect\b|starttls)`)
+	atDot = regexp.MustCompile(`(?i)(after|in reply to|response to|>>>) ?(end of data|data|end of message|text command|\.)`)
+	// replyInQuotes is a server's reply as some relays hand it on, behind words of
+	// their own: 5.1.0 - Unknown address error 550-'5.7.1 Access denied'.
+	replyInQuotes = regexp.MustCompile(`^(?:\d\.\d\.\d )?- [^']{3,60} ([45]\d\d)-'(.+?)(?:'|$)`)
 	addressOrLink = regexp.MustCompile(`(?i)<[^<>@\s]*@[^<>\s]*>|(https?://[^\s/]*)[^\s]*|[\w.+-]+@[\w.-]+`)
 )
 
@@ -154,6 +157,9 @@ func Cause(status, diagnostic string) string { return cause(status, diagnostic) 
 // what the server said plainly, by what is left of a vague status, by vaguer
 // words, by the SMTP reply code.
 func cause(status, diagnostic string) string {
+	if m := replyInQuotes.FindStringSubmatch(diagnostic); m != nil { // what stands before is a guess at its number
+		diagnostic = m[1] + " " + m[2]
+	}
 	said := statusIn(diagnostic)
 	named := statusCause(status)
 	if other := statusCause(said); other != "" || named == "expired" && said != "" {

@@ -18,6 +18,9 @@ import (
 // programs declare Latin 1 out of habit.
 func toUTF8(b []byte, label string) string {
 	label = strings.ToLower(strings.Trim(label, "\"' \t"))
+	if isASCII(b) && !stateful(label) && bytes.Contains(b, []byte("\x1b$")) {
+		label = "iso-2022-jp" // nothing else has these (RFC 1468)
+	}
 	if isASCII(b) && !stateful(label) && bytes.IndexByte(b, 0) < 0 {
 		return string(b)
 	}

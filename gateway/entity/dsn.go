@@ -2,6 +2,7 @@ package entity
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -104,11 +105,12 @@ func isDSNField(name string) bool {
 	return false
 }
 
-// recipientIn is whom a group of fields is about: the final recipient, or the
-// original one where the final is no internet address (X.400, local names).
+// recipientIn is whom a group of fields is about: the address that the sender
+// wrote (RFC 3464, section 2.3.1) and can tie to what it sent, where the report
+// tells; else the one that the mail had come to.
 func recipientIn(h *Header) string {
 	final, original := typedAddress(h.Get("Final-Recipient")), typedAddress(h.Get("Original-Recipient"))
-	if original != "" && !isAddress(final) && (final == "" || isAddress(original)) {
+	if isAddress(original) || final == "" {
 		return original
 	}
 	return final
@@ -137,6 +139,22 @@ func fromDSN(h *Header) Recipient {
 	}
 	r := Recipient{Recipient: recipientIn(h), Action: action(h.Get("Action")), Status: statusIn(h.Get("Status")), Diagnostic: tidyDiagnostic(diagnostic)}
 	return r.judged()
+}
+
+// oncePerRecipient leaves of several groups with one fate for one recipient that
+// which says most; gateways repeat the group that they received.
+func oncePerRecipient(list []Recipient) []Recipient {
+	var out []Recipient
+	for _, r := range list {
+		at := slices.IndexFunc(out, func(o Recipient) bool { return strings.EqualFold(o.Recipient, r.Recipient) && o.Action == r.Action })
+		switch {
+		case at < 0:
+			out = append(out, r)
+		case precision(r.Status) > precision(out[at].Status), out[at].Diagnostic == "" && precision(r.Status) == precision(out[at].Status):
+			out[at] = r
+		}
+	}
+	return out
 }
 
 // action is RFC 3464's word for what programs write in its place.

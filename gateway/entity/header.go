@@ -149,6 +149,12 @@ func cutLine(b []byte) (line, rest []byte) {
 	return bytes.TrimSuffix(line, []byte("\r")), rest
 }
 
+// From reads the From fields of a header alone, whole or cut short.
+func From(header []byte) []Address {
+	fields, _, _ := splitHeader(header)
+	return newHeader(fields).From
+}
+
 func newHeader(fields []Field) Header {
 	h := Header{Fields: fields}
 	for _, f := range fields {

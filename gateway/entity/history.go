@@ -121,12 +121,13 @@ func attribution(lines []string, i int) int {
 const digits = "0123456789"
 
 var (
-	aTime    = markedBy(digits, `\d{1,2}\s?[:.h]\s?\d{2}|\d{1,2}\s?(am|pm|AM|PM)\b`)
-	aDate    = markedBy(digits+"年", `\b(?:19|20)\d{2}\b|\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\b\d{1,2}\.? ?\pL{3,}|\pL{3,}\.? \d{1,2}\b|年`)
-	fullDate = markedBy(digits, `\b(?:19|20)\d{2}\b|\b\d{1,2}[./-]\s?\d{1,2}[./-]\s?\d{2,4}`)
-	anyAddr  = markedBy("@:", `[^\s<>@]+@[^\s<>@]+\.\pL{2,}|<mailto:|\[mailto:`)
-	datedBy  = markedBy(digits, `^\W{0,3}(?:\d{1,2}[.:/-]\d{1,2}|(?:19|20)\d{2}[-/.]|\d{1,2}\.? \pL{3,}|\pL{2,9}\.?,? \d{1,2}\.? \pL{3,}|\pL{2,4}\.?, \d|\d{4}年)`)
-	dashWrap = markedBy("-", `^-{3,}.*-{3,}$`)
+	aTime      = markedBy(digits, `\d{1,2}\s?[:.h]\s?\d{2}|\d{1,2}\s?(am|pm|AM|PM)\b`)
+	aDate      = markedBy(digits+"年", `\b(?:19|20)\d{2}\b|\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\b\d{1,2}\.? ?\pL{3,}|\pL{3,}\.? \d{1,2}\b|年`)
+	fullDate   = markedBy(digits, `\b(?:19|20)\d{2}\b|\b\d{1,2}[./-]\s?\d{1,2}[./-]\s?\d{2,4}`)
+	anyAddr    = markedBy("@:", `[^\s<>@]+@[^\s<>@]+\.\pL{2,}|<mailto:|\[mailto:`)
+	datedBy    = markedBy(digits, `^\W{0,3}(?:\d{1,2}[.:/-]\d{1,2}|(?:19|20)\d{2}[-/.]|\d{1,2}\.? \pL{3,}|\pL{2,9}\.?,? \d{1,2}\.? \pL{3,}|\pL{2,4}\.?, \d|\d{4}年)`)
+	dayOfMonth = markedBy(digits, `[\s,]\d{1,2}\.$`) // a date that was wrapped behind its day
+	dashWrap   = markedBy("-", `^-{3,}.*-{3,}$`)
 )
 
 // begins reports whether a line begins as attributions do: with "On" or a date.
@@ -136,10 +137,11 @@ func begins(s string) bool { return datedBy.MatchString(s) || onWord.MatchString
 // with a line: with a date, or a name and the beginning of an address, and not
 // with a whole sentence.
 func startsAttribution(s string) bool {
-	if strings.HasSuffix(s, ".") || strings.HasSuffix(s, "!") || strings.HasSuffix(s, "?") {
+	day := dayOfMonth.MatchString(s)
+	if strings.HasSuffix(s, ".") && !day || strings.HasSuffix(s, "!") || strings.HasSuffix(s, "?") {
 		return false
 	}
-	date := aDate.MatchString(s)
+	date := day || aDate.MatchString(s)
 	return date && begins(s) || anyAddr.MatchString(s) && (strings.HasSuffix(s, ">") || date && wroteVerb.MatchString(s))
 }
 

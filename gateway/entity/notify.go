@@ -8,6 +8,7 @@ import (
 // notified is the JSON in which a sending service reports what became of a mail
 // (Amazon's event notifications, as mail from its notification service).
 type notified struct {
+	Message          string `json:"Message"` // the report, where the service wraps it as text
 	NotificationType string `json:"notificationType"`
 	EventType        string `json:"eventType"`
 	Bounce           struct {
@@ -34,15 +35,21 @@ type notifiedAbout struct {
 	Diagnostic string `json:"diagnosticCode"`
 }
 
+// cutLines joins lines that a server cut in the middle of a word: JSON has no line
+// break inside its strings, and between them one blank is as good as many.
+var cutLines = strings.NewReplacer("!\r\n ", "", "!\n ", "", "\r\n", "", "\n", "")
+
 // notification reads such a report; nil for everything else.
 func notification(rd *reader, root *part) *report {
 	if !root.header.Has("X-Amz-Sns-Message-Id") || !isLeaf(root) {
 		return nil
 	}
 	var n notified
-	text := strings.ReplaceAll(string(rd.tree.content(root)), "\r\n", "\n")
-	text = strings.ReplaceAll(text, "!\n ", "") // how old servers cut long lines
+	text := cutLines.Replace(string(rd.tree.content(root)))
 	if json.NewDecoder(strings.NewReader(text)).Decode(&n) != nil {
+		return nil
+	}
+	if n.Message != "" && json.NewDecoder(strings.NewReader(n.Message)).Decode(&n) != nil {
 		return nil
 	}
 	a := &report{original: &Header{MessageID: n.Mail.CommonHeaders.MessageID}}

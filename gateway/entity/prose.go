@@ -13,12 +13,23 @@ import (
 // a server said, or bring the mail back.
 func (rd *reader) proseReport(root *part, from sender) *report {
 	h := &root.header
-	if from < office && root.kind != "multipart/report" {
+	unsaid := from < office && root.kind != "multipart/report" // nothing in the header says that it is a report
+	if unsaid && !rd.bringsBack(root) {
 		return nil
 	}
 	n := rd.notice(root)
+	if unsaid && n.original == nil {
+		return nil
+	}
 	list := n.recipients(addressesIn(h.Get("X-Failed-Recipients")))
-	if from != agent && root.kind != "multipart/report" {
+	if unsaid {
+		list = slices.DeleteFunc(list, func(r Recipient) bool {
+			return !n.plainlyNames(r.Recipient) || r.Status == "" && !replyCode.MatchString(r.Diagnostic) || !n.original.wentTo(r.Recipient)
+		})
+		if len(list) == 0 {
+			return nil
+		}
+	} else if from != agent && root.kind != "multipart/report" {
 		list = slices.DeleteFunc(list, func(r Recipient) bool {
 			return !n.serverSaid(r) && !(from == office && n.plainlyNames(r.Recipient) && r.Cause != "other")
 		})
@@ -31,11 +42,36 @@ func (rd *reader) proseReport(root *part, from sender) *report {
 	if len(list) == 0 && n.original != nil && (from == agent || from == nullPath && h.AutoSubmitted == "" || root.kind == "multipart/report") {
 		list = n.fromOriginal()
 	}
+	if len(list) == 0 && from == agent && n.original != nil { // about whom, it doesn't say
+		if said := n.essence(); weight(said) > 1 {
+			list = []Recipient{n.judge("", said)}
+		}
+	}
 	if len(list) == 0 {
 		return nil
 	}
 	sure := len(blocks([]byte(strings.Join(n.lines, "\n")))) == 0 && root.kind != "multipart/encrypted" && root.kind != "multipart/signed"
 	return &report{kind: dsnKind(list), sure: sure, recipients: list, original: n.original}
+}
+
+// bringsBack reports whether a mail brings a copy of another one back to whom that
+// was from, as servers do which sign with any name. Who forwards a mail sends it to
+// somebody else.
+func (rd *reader) bringsBack(root *part) bool {
+	copied := rd.original(root)
+	if copied == nil {
+		text := rd.gather(root).text()
+		if !strings.Contains(text, "Received: ") {
+			return false
+		}
+		copied = copyIn(strings.Split(text[:min(len(text), maxNotice)], "\n"))
+	}
+	if copied == nil {
+		return false
+	}
+	wrote := addresses(slices.Concat(copied.From, copied.Sender))
+	wrote = append(wrote, addressesIn(copied.ReturnPath)...)
+	return slices.ContainsFunc(addresses(root.header.To), func(to string) bool { return slices.Contains(wrote, to) })
 }
 
 // plainlyNames reports whether an address stands in a list or a transcript, not
@@ -74,8 +110,15 @@ func qsbmf(lines []string, addr string) bool {
 	return false
 }
 
+// wentTo reports whether a mail was addressed to somebody, or a server took it in
+// for them.
 func (h *Header) wentTo(addr string) bool {
-	return slices.Contains(addresses(append(append([]Address(nil), h.To...), h.Cc...)), addr)
+	if slices.Contains(addresses(slices.Concat(h.To, h.Cc)), addr) {
+		return true
+	}
+	return slices.ContainsFunc(h.All("Received"), func(r string) bool {
+		return strings.Contains(strings.ToLower(r), "for <"+addr+">")
+	})
 }
 
 // fromOriginal are the recipients that the returned mail names, where the
@@ -158,6 +201,11 @@ func (n *notice) recipients(failed []string) []Recipient {
 	for _, e := range n.entries {
 		if e.rank == best && !slices.Contains(list, e.addr) {
 			list = append(list, e.addr)
+		}
+	}
+	if best == inSentence && len(list) > 1 && n.original != nil { // of all that sentences mention, to whom did it go?
+		if went := slices.DeleteFunc(slices.Clone(list), func(a string) bool { return !n.original.wentTo(a) }); len(went) > 0 {
+			list = went
 		}
 	}
 	for _, addr := range list {

@@ -22,7 +22,7 @@ func Read(raw []byte, opener Opener, lim Limits) *Reading {
 	}
 	lim.Size = min(lim.Size, int64(len(raw))+openedMore)
 	rd := &reader{tree: tree{limits: lim}, opener: opener}
-	root := rd.tree.parse(withLineFeeds(raw), 0)
+	root := rd.tree.parse(pastEmptyLines(withLineFeeds(raw)), 0)
 	r := &Reading{Header: root.header, Signature: Signature{Verdict: verdictNone}}
 	a := rd.report(root)
 	if a != nil && a.sure {
@@ -95,6 +95,15 @@ func withLineFeeds(raw []byte) []byte {
 		}
 	}
 	return out
+}
+
+// pastEmptyLines drops what exports put before a header: lines of nothing.
+func pastEmptyLines(raw []byte) []byte {
+	rest := bytes.TrimLeft(raw, " \t\r\n")
+	if line, _ := cutLine(rest); len(rest) < len(raw) && isField(line) {
+		return rest
+	}
+	return raw
 }
 
 func unreadable(r *Reading, code int, message string) *Reading {

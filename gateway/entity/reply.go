@@ -130,7 +130,7 @@ func signatureAt(lines []string) int {
 			return i
 		case !wrote || i < near:
 		case shortDelimiter.MatchString(t) && onlyShort(lines[i+1:], 10),
-			isFooter(t) && onlyShort(lines[i+1:], 4):
+			isFooter(t) && (onlyShort(lines[i+1:], 4) || onlyFooters(lines[i+1:])):
 			return i
 		case farewell.MatchString(t) && onlyShort(lines[i+1:], 14):
 			return afterName(lines, i+1)
@@ -185,6 +185,17 @@ var boxLine = markedBy("[［【/", `(?i)\b[A-Z]{1,2}[0-9]{1,2}(?:\.[0-9]{1,2})?\
 // isFooter reports whether a line is what a phone or program put under a mail.
 func isFooter(t string) bool {
 	return len([]rune(t)) < 110 && (footer.MatchString(t) || strings.Contains(t, "aka.ms/"))
+}
+
+// onlyFooters reports whether nothing else follows: a mail that went through many
+// hands carries one of each.
+func onlyFooters(lines []string) bool {
+	for _, line := range lines {
+		if t := strings.TrimSpace(line); t != "" && !isFooter(t) {
+			return false
+		}
+	}
+	return true
 }
 
 // withoutBanner drops warnings that a server put on top.

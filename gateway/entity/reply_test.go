@@ -55,6 +55,27 @@ func TestAnswerIsReadInEveryLanguageOfTheUnion(t *testing.T) {
 	}
 }
 
+func TestWhatProgramsAddIsCutHoweverItIsWrappedOrStacked(t *testing.T) {
+	const answer = "The lorry has left Riga."
+	footers := ""
+	for _, m := range mangle.Languages {
+		footers += m.Footer + "\n"
+	}
+	for name, text := range map[string]string{
+		"a footer of each program on the way":   answer + "\n\n" + footers,
+		"an attribution wrapped behind the day": answer + "\n\nInvented Officer <officer@vid.example> schrieb am Fr., 28.\nApr. 2017 um 11:53 Uhr:\n\n" + quoted(history),
+	} {
+		if got := ReplyText(text); got != answer {
+			t.Errorf("%s: ReplyText = %q; want %q", name, got, answer)
+		}
+	}
+	for _, sentence := range []string{"We stopped it on 28.", "Seal numbers 27. and 28."} {
+		if got := ReplyText(sentence + "\nMore tomorrow."); !strings.HasPrefix(got, sentence) {
+			t.Errorf("ReplyText(%q) = %q; want it kept", sentence, got)
+		}
+	}
+}
+
 func TestWhatCustomsWriteIsNoHistory(t *testing.T) {
 	for _, text := range []string{
 		"From: Riga\nTo: Vilnius\nDate: 17 January\nSeal: 123",

@@ -54,6 +54,20 @@ func copyAt(lines []string) int {
 	return len(lines)
 }
 
+// copyIn is the header of the copy in a report's text; nil where there is none.
+func copyIn(lines []string) *Header {
+	at := copyAt(lines)
+	if at == len(lines) {
+		return nil
+	}
+	fields, _, _ := splitHeader([]byte(strings.Join(lines[at:], "\n")))
+	h := newHeader(fields)
+	if len(h.Fields) == 0 {
+		return nil
+	}
+	return &h
+}
+
 func isCopyField(line string) bool {
 	name, _, ok := strings.Cut(line, ":")
 	_, known := copyFields[strings.ToLower(strings.TrimRight(name, " "))]
@@ -99,11 +113,8 @@ func (rd *reader) notice(root *part) *notice {
 	lines := strings.Split(text, "\n")
 	n := &notice{original: rd.original(root), own: map[string]bool{}}
 	at := copyAt(lines)
-	if n.original == nil && at < len(lines) {
-		fields, _, _ := splitHeader([]byte(strings.Join(lines[at:], "\n")))
-		if h := newHeader(fields); len(h.Fields) > 0 {
-			n.original = &h
-		}
+	if n.original == nil {
+		n.original = copyIn(lines)
 	}
 	n.lines = lines[:at]
 	for i, line := range n.lines {

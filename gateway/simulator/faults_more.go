@@ -22,7 +22,7 @@ func wayFaults() []Fault {
 		{Name: "a gateway writes the answer in base64", Slot: AtSigning, Kind: mail, Apply: out(Rewrapped), Ready: true},
 		{Name: "a gateway signs the answer with S/MIME around", Slot: AtSigning, Kind: mail, Apply: out(SMIMESigned), Ready: true},
 		{Name: "a gateway hides the answer in an S/MIME envelope", Slot: AtSigning, Kind: mail, Apply: out(SMIMESealed), Codes: codes("NODECRYPT", "MANGLED"), Steps: steps(5), Clouds: "NODECRYPT", CloudsStep: 5},
-		{Name: "a virus scanner wraps the answer", Slot: AtSigning, Kind: mail, Apply: out(Scanned), Codes: codes("MANGLED", "BADSIG"), Steps: steps(5)},
+		{Name: "a virus scanner wraps the answer", Slot: AtSigning, Kind: mail, Apply: out(Scanned), Codes: codes("MANGLED", "BADSIG"), Steps: steps(5), Clouds: "MANGLED", CloudsStep: 5},
 		{Name: "the answer is cut off on the way", Slot: AtSigning, Kind: mail, Apply: out(CutOff), Codes: codes("NODECRYPT", "MANGLED"), Steps: steps(5), Clouds: "NODECRYPT", CloudsStep: 5},
 		{Name: "the subject is marked as external", Slot: AtSigning, Kind: mail, Apply: out(External), Ready: true},
 		{Name: "a list sends the answer on and rewrites From", Slot: AtSigning, Kind: mail, Apply: out(Listed), Codes: codes("NOTSENDER"), Steps: steps(5)},
@@ -46,7 +46,7 @@ func wayFaults() []Fault {
 		{Name: "a rule says that nobody is there, and marks nothing", Slot: AtReplier, Kind: mail, Apply: func(x *Cast) { x.Auto, x.Silent = Personal, true }, Codes: codes("NOCODE", "AUTOREPLY"), Steps: steps(3, 4)},
 		{Name: "a filter asks for proof of a person", Slot: AtReplier, Kind: mail, Apply: func(x *Cast) { x.Auto, x.Swallow = Challenge, true }, Codes: codes("NOCODE", "AUTOREPLY"), Steps: steps(3, 4)},
 		{Name: "a ticket system confirms, and then a person answers", Slot: AtReplier, Kind: mail, Apply: func(x *Cast) { x.Auto = Ticket }, Ready: true, Clouds: "AUTOREPLY", CloudsStep: 3},
-		{Name: "a machine quotes what it opened, and signs", Slot: AtReplier, Kind: mail, Apply: func(x *Cast) { x.Auto, x.Silent = Signed, true }, Codes: codes("ECHO", "NOPERSON", "NOFORM"), Steps: steps(5, 6, 7)},
+		{Name: "a machine quotes what it opened, and signs", Slot: AtReplier, Kind: mail, Apply: func(x *Cast) { x.Auto, x.Silent = Signed, true }, Codes: codes("ECHO", "NOPERSON", "NOFORM"), Steps: steps(5, 6, 7), Clouds: "NOPERSON", CloudsStep: 6},
 		{Name: "our mail is redirected to us", Slot: AtReplier, Kind: mail, Apply: func(x *Cast) { x.Auto, x.Swallow = Redirect, true }, Codes: codes("ECHO"), Steps: steps(4)},
 	}
 }

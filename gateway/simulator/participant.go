@@ -26,15 +26,16 @@ type Participant struct {
 }
 
 // Write makes a mail with a text: signed and encrypted where the participant
-// has a key. replyTo is a Message-ID, "" for none; id is the mail's own.
-func (p Participant) Write(text, id, replyTo string, at time.Time) ([]byte, error) {
+// has a key. replyTo is a Message-ID, "" for none; id is the mail's own. Files go
+// along.
+func (p Participant) Write(text, id, replyTo string, at time.Time, files ...entity.Attachment) ([]byte, error) {
 	h := entity.Draft{From: entity.Address{Name: "Officer of " + p.Code, Addr: p.Address}, To: entity.Address{Addr: p.To},
 		Subject: "...", MessageID: "<" + id + ">", InReplyTo: replyTo, Date: at}
 	if p.Key == nil {
 		h.Subject = "Form"
-		return entity.PlainMail(h, text, nil), nil
+		return entity.PlainMail(h, text, files), nil
 	}
-	message, err := p.Seal(text, at)
+	message, err := p.Seal(text, at, files...)
 	if err != nil {
 		return nil, err
 	}
@@ -42,8 +43,8 @@ func (p Participant) Write(text, id, replyTo string, at time.Time) ([]byte, erro
 }
 
 // Seal makes the message that a WebSocket frame or a mail carries of a text.
-func (p Participant) Seal(text string, at time.Time) ([]byte, error) {
-	message, err := seal(entity.Inner(text, nil, "Form"), p.Key, p.Gateway, at)
+func (p Participant) Seal(text string, at time.Time, files ...entity.Attachment) ([]byte, error) {
+	message, err := seal(entity.Inner(text, files, "Form"), p.Key, p.Gateway, at)
 	if err != nil {
 		return nil, fmt.Errorf("%s seals: %w", p.Code, err)
 	}

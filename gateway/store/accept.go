@@ -37,35 +37,6 @@ func sortedRepeats(in *gateway.Inbound) []gateway.Repeat {
 	return slices.CompactFunc(list, func(a, b gateway.Repeat) bool { return repeatKey(a) == repeatKey(b) })
 }
 
-// Offer implements gateway.Store.
-func (s *Store) Offer(ctx context.Context, in *gateway.Inbound) (count int, receipt *gateway.Receipt, err error) {
-	if len(in.Repeats) == 0 {
-		return 0, nil, errors.New("count an offer: the inbound has no repeat by which it would be known again")
-	}
-	repeats := sortedRepeats(in)
-	// The common case of a mailbox read again costs no commit.
-	if receipt, err := known(ctx, s.read(), repeats); receipt != nil || err != nil {
-		return 0, receipt, err
-	}
-	err = s.write(ctx, func(t *tx) error {
-		count, receipt = 0, nil
-		if receipt, err = known(t.ctx, t, repeats); receipt != nil || err != nil {
-			return err
-		}
-		for _, r := range repeats {
-			var n int
-			err := t.row(`INSERT INTO offer (name, count, at) VALUES ($1, 1, $2) ON CONFLICT (name) DO UPDATE SET count = offer.count + 1, at = $2 RETURNING count`,
-				repeatKey(r), millis(in.Received)).Scan(&n)
-			if err != nil {
-				return fmt.Errorf("count an offer: %w", err)
-			}
-			count = max(count, n)
-		}
-		return nil
-	})
-	return count, receipt, err
-}
-
 // known returns the recorded receipt of any repeat.
 func known(ctx context.Context, q querier, repeats []gateway.Repeat) (*gateway.Receipt, error) {
 	for _, r := range repeats {
@@ -201,7 +172,7 @@ func (t *tx) insertInbound(in *gateway.Inbound, d *gateway.Decision, r *gateway.
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO inbound (id, operation, medium, account, verdict, sender, form, number, reference, answer, backlog, size, received, recorded, sealed_detail, sealed_raw)
+	err = t.put(`INSERT INTO inbound (id, operation, medium, account, verdict, sender, form, number, reference, answer, backlog, size, received, recorded, sealed_detail, sealed_raw)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
 		r.Inbound, op, string(in.Medium), in.Account, string(d.Verdict), string(d.Sender), string(r.Form), r.Number, r.Reference, string(r.Answer),
 		flag(in.Backlog), int64(len(in.Raw)), millis(in.Received), time.Now().UnixMilli(), detail, raw)

@@ -70,7 +70,7 @@ func (t *tx) makeDue(op, participant, channel string) error {
 	if t.s.due.known(lane) {
 		return nil
 	}
-	_, err := t.exec(`INSERT INTO lane (operation, participant, channel) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, op, participant, channel)
+	err := t.put(`INSERT INTO lane (operation, participant, channel) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, op, participant, channel)
 	if err != nil {
 		return fmt.Errorf("note a lane: %w", err)
 	}
@@ -86,6 +86,7 @@ const (
   SELECT d.id FROM delivery d
   WHERE d.operation = $6 AND d.participant = $7 AND d.channel = $8 AND d.state = 'pending' AND d.urgency <= $9 AND d.dropped = 0 AND d.not_before <= $5
     AND d.channel_from < $10
+    AND (d.follows = '' OR NOT EXISTS (SELECT 1 FROM delivery o WHERE o.id = d.follows AND o.state = 'pending' AND o.lease_until > $3))
     AND (d.lease_until <= $3 OR NOT (d.owner = $1 AND d.owner_epoch = $2)
       AND NOT EXISTS (SELECT 1 FROM node n WHERE n.name = d.owner AND n.epoch = d.owner_epoch AND n.beat > $4))
   ORDER BY d.urgency, d.created, d.id LIMIT $11`
@@ -111,7 +112,8 @@ func (s *Store) Claim(ctx context.Context, want gateway.Want, now time.Time) ([]
 	}
 	var claimed []gateway.Delivery
 	left := hinted // what is to be looked at again where this fails
-	err := s.write(ctx, func(t *tx) error {
+	// A claim that a power cut takes away would be void after it anyway.
+	err := s.note(ctx, func(t *tx) error {
 		c := &claiming{t: t, want: want, now: now, left: make(map[gateway.Lane]struct{}), overdue: make(map[gateway.DeliveryID]bool)}
 		if err := c.run(hinted, all); err != nil {
 			return err
@@ -306,14 +308,19 @@ func (c *claiming) reachable(lane gateway.Lane) (where, error) {
 // unreachable claims what no node can bring over the WebSocket and whose channel
 // has had its share of the limit.
 func (c *claiming) unreachable(lane gateway.Lane) error {
+	if c.want.Share == nil {
+		return nil
+	}
+	share := time.Duration(0)
 	for _, p := range []gateway.Priority{gateway.Urgent, gateway.Prior, gateway.Routine} {
 		if len(c.ids) >= c.want.Limit {
 			return nil
 		}
-		// The shares grow from rank to rank: what is asked of a rank holds for
-		// those above it.
+		// What is asked of a rank is asked of those above it too, so no rank has
+		// less than they.
+		share = max(share, c.want.Share(lane, p))
 		taken := len(c.ids)
-		if _, err := c.take(lane, int64(p.Rank()), millis(c.now.Add(-c.t.s.opt.Share(p)))); err != nil {
+		if _, err := c.take(lane, int64(p.Rank()), millis(c.now.Add(-share))); err != nil {
 			return err
 		}
 		for _, id := range c.ids[taken:] {

@@ -116,7 +116,7 @@ func (t *tx) keyFor(operation string) (cipher.AEAD, error) {
 		key := make([]byte, 32)
 		_, _ = rand.Read(key)
 		fresh := seal(t.s.codec.kek, key, wrapAAD(operation))
-		if _, err := t.exec(`INSERT INTO data_key (operation, wrapped, created) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, operation, fresh, time.Now().UnixMilli()); err != nil {
+		if err := t.put(`INSERT INTO data_key (operation, wrapped, created) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, operation, fresh, time.Now().UnixMilli()); err != nil {
 			return nil, err
 		}
 		err = t.row(read, operation).Scan(&wrapped)

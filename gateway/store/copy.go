@@ -32,8 +32,7 @@ func Copy(ctx context.Context, from, to *Store, progress func(table string, rows
 				progress(table, n)
 			}
 			if to.d.renumber != "" {
-				_, err := t.exec(to.d.renumber)
-				return err
+				return t.put(to.d.renumber)
 			}
 			return nil
 		})
@@ -73,7 +72,7 @@ func (t *tx) copyTable(from querier, table string) (n int64, err error) {
 		if err := rows.Scan(into...); err != nil {
 			return n, err
 		}
-		if _, err := t.exec(insert, values...); err != nil {
+		if err := t.put(insert, values...); err != nil {
 			return n, err
 		}
 		n++

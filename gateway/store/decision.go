@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"liaison/gateway"
+	"liaison/gateway/operation"
 )
 
 // record writes a decision: forms, deliveries, evidence, audit entries. inbound
@@ -67,7 +68,7 @@ func (t *tx) insertForm(f *gateway.Form) error {
 	if f.SignedSum != ([32]byte{}) {
 		signed = f.SignedSum[:]
 	}
-	_, err = t.exec(`INSERT INTO form (`+formColumns+`, sealed_content) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
+	err = t.put(`INSERT INTO form (`+formColumns+`, sealed_content) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
 		id, op, string(f.Role), f.Number, f.Type, f.Reference, string(f.Sender), string(f.State), string(f.Assurance), f.Signer,
 		string(priorityOf(f.Priority)), f.Mode, flag(f.Nominal), millis(f.Received), f.Hash[:], signed, string(f.Answers), f.Inbound, content)
 	if err != nil {
@@ -101,7 +102,7 @@ func (t *tx) insertAttachment(f *gateway.Form, i int, a gateway.Attachment) erro
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO attachment (form, position, operation, type, nominal, sealed_name, sealed_content) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+	err = t.put(`INSERT INTO attachment (form, position, operation, type, nominal, sealed_name, sealed_content) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		string(f.ID), int64(i), op, a.Type, flag(a.Nominal), name, content)
 	if err != nil {
 		return fmt.Errorf("record an attachment: %w", err)
@@ -131,10 +132,14 @@ func (t *tx) insertDelivery(f *gateway.Form, n gateway.NewDelivery) error {
 		created = from
 	}
 	priority := priorityOf(n.Priority)
-	_, err = t.exec(`INSERT INTO delivery (id, form, operation, participant, channel, channel_at, priority, urgency, state, created, channel_from, not_before, subject, sealed_reason)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (form, participant) DO NOTHING`,
+	follows, err := t.follows(f, n.Participant)
+	if err != nil {
+		return err
+	}
+	err = t.put(`INSERT INTO delivery (id, form, operation, participant, channel, channel_at, priority, urgency, state, created, channel_from, not_before, subject, sealed_reason, follows)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (form, participant) DO NOTHING`,
 		string(n.ID), string(f.ID), string(f.Operation), string(n.Participant), string(n.Channel), int64(n.ChannelAt), string(priority), int64(priority.Rank()),
-		string(n.State), created, from, millis(n.NotBefore), string(n.Subject), reason)
+		string(n.State), created, from, millis(n.NotBefore), string(n.Subject), reason, follows)
 	if err != nil {
 		return fmt.Errorf("record a delivery to %s: %w", n.Participant, err)
 	}
@@ -144,13 +149,31 @@ func (t *tx) insertDelivery(f *gateway.Form, n gateway.NewDelivery) error {
 	return t.makeDue(string(f.Operation), string(n.Participant), string(n.Channel))
 }
 
+// follows is the delivery that one of a correction or cancellation mustn't
+// overtake: the original's to the same participant, where an attempt at it is
+// under way; "" else.
+func (t *tx) follows(f *gateway.Form, p operation.ParticipantCode) (id string, err error) {
+	if f.Type != "COR" && f.Type != "CAN" || f.Answers == "" {
+		return "", nil
+	}
+	now, err := t.clock()
+	if err != nil {
+		return "", err
+	}
+	err = t.row(`SELECT id FROM delivery WHERE form = $1 AND participant = $2 AND state = 'pending' AND lease_until > $3`, string(f.Answers), string(p), now).Scan(&id)
+	if err = notFound(err); err != nil && !errors.Is(err, gateway.ErrNotFound) {
+		return "", fmt.Errorf("look for an attempt at what is replaced: %w", err)
+	}
+	return id, nil
+}
+
 // appendEvidence appends to a delivery's attempts, always.
 func (t *tx) appendEvidence(op string, e gateway.Evidence) error {
 	detail, err := t.seal(op, "attempt", string(e.Delivery), "detail", []byte(e.Detail))
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO attempt (delivery, operation, outcome, state, channel, at, source, seq, sealed_detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+	err = t.put(`INSERT INTO attempt (delivery, operation, outcome, state, channel, at, source, seq, sealed_detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 		string(e.Delivery), op, string(e.Outcome), string(e.State), string(e.Channel), millis(e.At), e.By, e.Seq, detail)
 	if err != nil {
 		return fmt.Errorf("append evidence: %w", err)
@@ -191,7 +214,7 @@ func (t *tx) advance(r *deliveryRow, e gateway.Evidence) error {
 	}
 	// Whoever is attempting it now has lost the claim: its own outcome can't
 	// outrank what was proven, and its retry would be a repeat.
-	_, err = t.exec(`UPDATE delivery SET state = $1, sealed_reason = $2, confirmed = CASE WHEN confirmed = 0 THEN $3 ELSE confirmed END, owner = '', lease_until = 0, fence = fence + 1 WHERE id = $4`,
+	err = t.put(`UPDATE delivery SET state = $1, sealed_reason = $2, confirmed = CASE WHEN confirmed = 0 THEN $3 ELSE confirmed END, owner = '', lease_until = 0, fence = fence + 1 WHERE id = $4`,
 		string(e.State), sealed, confirmed, r.id)
 	if err != nil {
 		return fmt.Errorf("move a delivery to %q: %w", e.State, err)
@@ -219,7 +242,7 @@ func (t *tx) audit(e gateway.AuditEntry) error {
 		return fmt.Errorf("write an audit entry: %w", err)
 	}
 	sum := sha256.Sum256(append([]byte{0}, text...)) // the leaf's hash, RFC 6962, section 2.1
-	_, err = t.exec(`INSERT INTO audit (id, entry, hash, operation, reference, at) VALUES ($1, $2, $3, $4, $5, $6)`,
+	err = t.put(`INSERT INTO audit (id, entry, hash, operation, reference, at) VALUES ($1, $2, $3, $4, $5, $6)`,
 		newID(), string(text), sum[:], string(e.Operation), e.Reference, millis(e.At))
 	if err != nil {
 		return fmt.Errorf("write an audit entry: %w", err)

@@ -2,13 +2,14 @@
 // certificates, sequences and the audit log, on SQLite or PostgreSQL.
 //
 // It implements gateway.Store, gateway.Reads, gateway.Sequencer and
-// gateway.KeyRecords. Every method that writes is one durable transaction. On
-// SQLite one writer gathers up to 128 of them into one commit, each in its own
-// savepoint; on PostgreSQL each is its own, and a deadlock or serialization
-// failure is retried here.
+// gateway.KeyRecords. Every method that writes is one transaction. On SQLite one
+// writer gathers up to 128 of them into one commit; where one fails, they run
+// again, each in its own savepoint. On PostgreSQL each is its own, and a deadlock
+// or serialization failure is retried here.
 //
 // It guarantees that a method that returned nil survives a kill or a power cut,
-// that a delivery's state never moves to a lower rank, that a sequence has no
+// Offer and Claim on SQLite a kill alone (what they note means nothing after a new
+// start of the machine), that a delivery's state never moves to a lower rank, that a sequence has no
 // gaps, and that what is secret is ciphertext on disk: content goes through one
 // codec, with a key per operation that is wrapped by the storage key.
 //

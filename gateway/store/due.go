@@ -14,14 +14,13 @@ import (
 func (s *Store) SetDue(ctx context.Context, kind, key string, at time.Time) error {
 	return s.write(ctx, func(t *tx) error {
 		t.due = true
-		_, err := t.exec(`INSERT INTO due (kind, key, at) VALUES ($1, $2, $3) ON CONFLICT (kind, key) DO UPDATE SET at = $3, owner = '', lease_until = 0, fence = due.fence + 1`, kind, key, millis(at))
-		return err
+		return t.put(`INSERT INTO due (kind, key, at) VALUES ($1, $2, $3) ON CONFLICT (kind, key) DO UPDATE SET at = $3, owner = '', lease_until = 0, fence = due.fence + 1`, kind, key, millis(at))
 	})
 }
 
 // ensureDue sets when something is due unless that is set already.
 func (t *tx) ensureDue(d gateway.Due) error {
-	_, err := t.exec(`INSERT INTO due (kind, key, at) VALUES ($1, $2, $3) ON CONFLICT (kind, key) DO NOTHING`, d.Kind, d.Key, millis(d.At))
+	err := t.put(`INSERT INTO due (kind, key, at) VALUES ($1, $2, $3) ON CONFLICT (kind, key) DO NOTHING`, d.Kind, d.Key, millis(d.At))
 	if err != nil {
 		return fmt.Errorf("set when %s is due: %w", d.Kind, err)
 	}
@@ -111,9 +110,9 @@ func (s *Store) FinishDue(ctx context.Context, d gateway.Due, decide func(gatewa
 			}
 		}
 		if next.IsZero() {
-			_, err = t.exec(`DELETE FROM due WHERE kind = $1 AND key = $2`, d.Kind, d.Key)
+			err = t.put(`DELETE FROM due WHERE kind = $1 AND key = $2`, d.Kind, d.Key)
 		} else {
-			_, err = t.exec(`UPDATE due SET at = $1, owner = '', lease_until = 0 WHERE kind = $2 AND key = $3`, millis(next), d.Kind, d.Key)
+			err = t.put(`UPDATE due SET at = $1, owner = '', lease_until = 0 WHERE kind = $2 AND key = $3`, millis(next), d.Kind, d.Key)
 		}
 		return err
 	})
@@ -146,8 +145,7 @@ func (s *Store) Lease(ctx context.Context, name string, ttl time.Duration) (held
 // Unlease gives a lease back, if it is this node's.
 func (s *Store) Unlease(ctx context.Context, name string) error {
 	return s.write(ctx, func(t *tx) error {
-		_, err := t.exec(`DELETE FROM lease WHERE name = $1 AND owner = $2 AND epoch = $3`, name, s.opt.Node, s.epoch)
-		return err
+		return t.put(`DELETE FROM lease WHERE name = $1 AND owner = $2 AND epoch = $3`, name, s.opt.Node, s.epoch)
 	})
 }
 
@@ -183,10 +181,9 @@ func (s *Store) MailPosition(ctx context.Context, account, mailbox string) (uidv
 // one.
 func (s *Store) SetMailPosition(ctx context.Context, account, mailbox string, uidvalidity, uid uint32, setUp time.Time) error {
 	return s.write(ctx, func(t *tx) error {
-		_, err := t.exec(`INSERT INTO mailbox (account, mailbox, uidvalidity, uid, set_up) VALUES ($1, $2, $3, $4, $5)
+		return t.put(`INSERT INTO mailbox (account, mailbox, uidvalidity, uid, set_up) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (account, mailbox) DO UPDATE SET uidvalidity = $3, uid = $4, set_up = CASE WHEN CAST($5 AS BIGINT) = 0 THEN mailbox.set_up ELSE CAST($5 AS BIGINT) END`,
 			account, mailbox, int64(uidvalidity), int64(uid), millis(setUp))
-		return err
 	})
 }
 

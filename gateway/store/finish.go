@@ -87,8 +87,7 @@ func (t *tx) finish(a *gateway.Attempt, consequence func(gateway.Ledger) (*gatew
 func (t *tx) follow(r *deliveryRow, a *gateway.Attempt) error {
 	next := a.Next
 	if next == (gateway.Next{}) {
-		_, err := t.exec(`UPDATE delivery SET owner = '', lease_until = 0 WHERE id = $1`, r.id)
-		return err
+		return t.put(`UPDATE delivery SET owner = '', lease_until = 0 WHERE id = $1`, r.id)
 	}
 	if next.State == gateway.Pending && r.dropped != 0 {
 		return t.withhold(waitingDelivery{r.id, r.operation}, superseded)
@@ -107,7 +106,7 @@ func (t *tx) follow(r *deliveryRow, a *gateway.Attempt) error {
 	if state.Rank() >= gateway.ConfirmedBySystem.Rank() {
 		confirmed = millis(a.Evidence.At)
 	}
-	_, err = t.exec(`UPDATE delivery SET state = $1, sealed_reason = $2, attempts = attempts + 1, owner = '', lease_until = 0,
+	err = t.put(`UPDATE delivery SET state = $1, sealed_reason = $2, attempts = attempts + 1, owner = '', lease_until = 0,
 		not_before = CASE WHEN CAST($3 AS BIGINT) > 0 THEN CAST($3 AS BIGINT) ELSE not_before END,
 		confirmed = CASE WHEN confirmed = 0 THEN $4 ELSE confirmed END WHERE id = $5`,
 		string(state), reason, millis(next.RetryAt), confirmed, r.id)
@@ -133,7 +132,7 @@ func (t *tx) moveTo(r *deliveryRow, a *gateway.Attempt) error {
 	if from == 0 {
 		from = millis(a.Evidence.At)
 	}
-	_, err := t.exec(`UPDATE delivery SET channel = $1, channel_at = $2, channel_from = $3, attempts = 0 WHERE id = $4`,
+	err := t.put(`UPDATE delivery SET channel = $1, channel_at = $2, channel_from = $3, attempts = 0 WHERE id = $4`,
 		string(a.Next.Channel), int64(a.Next.ChannelAt), from, r.id)
 	if err != nil {
 		return fmt.Errorf("change the channel: %w", err)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 
@@ -53,7 +52,7 @@ func keyRecords(ctx context.Context, q querier, query string, args ...any) ([]ga
 	return list, nil
 }
 
-func scanKeys(rows *sql.Rows) (list []gateway.KeyRecord, err error) {
+func scanKeys(rows rows) (list []gateway.KeyRecord, err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var r gateway.KeyRecord
@@ -90,7 +89,7 @@ func keyIDs(ctx context.Context, q querier, h gateway.Holding) (ids []uint64, er
 func (s *Store) ChangeKeys(ctx context.Context, op operation.Code, p operation.ParticipantCode, decide func([]gateway.KeyRecord) (*gateway.KeyRecord, gateway.AuditEntry, error)) error {
 	err := s.write(ctx, func(t *tx) error {
 		if s.d.serialize != "" {
-			if _, err := t.exec(s.d.serialize, "certificates/"+string(op)+"/"+string(p)); err != nil {
+			if err := t.put(s.d.serialize, "certificates/"+string(op)+"/"+string(p)); err != nil {
 				return err
 			}
 		}
@@ -123,7 +122,7 @@ func (s *Store) ChangeKeys(ctx context.Context, op operation.Code, p operation.P
 
 func (t *tx) putKey(r *gateway.KeyRecord) error {
 	op, p, fp := string(r.Operation), string(r.Participant), string(r.Fingerprint)
-	_, err := t.exec(`INSERT INTO certificate (operation, participant, fingerprint, state, certificate, role, holder, source, added, confirmed_by, confirmed_at, how, replaces)
+	err := t.put(`INSERT INTO certificate (operation, participant, fingerprint, state, certificate, role, holder, source, added, confirmed_by, confirmed_at, how, replaces)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 		ON CONFLICT (operation, participant, fingerprint) DO UPDATE SET state = $4, certificate = $5, role = $6, holder = $7, source = $8, added = $9,
 			confirmed_by = $10, confirmed_at = $11, how = $12, replaces = $13`,
@@ -131,11 +130,11 @@ func (t *tx) putKey(r *gateway.KeyRecord) error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.exec(`DELETE FROM certificate_key WHERE operation = $1 AND participant = $2 AND fingerprint = $3`, op, p, fp); err != nil {
+	if err := t.put(`DELETE FROM certificate_key WHERE operation = $1 AND participant = $2 AND fingerprint = $3`, op, p, fp); err != nil {
 		return err
 	}
 	for _, id := range r.KeyIDs {
-		if _, err := t.exec(`INSERT INTO certificate_key (key_id, operation, participant, fingerprint) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, int64(id), op, p, fp); err != nil {
+		if err := t.put(`INSERT INTO certificate_key (key_id, operation, participant, fingerprint) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, int64(id), op, p, fp); err != nil {
 			return err
 		}
 	}

@@ -152,7 +152,7 @@ func (l *ledger) Replace(form gateway.FormID, state gateway.FormState) ([]operat
 	if err != nil {
 		return nil, err
 	}
-	if _, err := l.t.exec(`UPDATE delivery SET dropped = 1 WHERE form = $1 AND state IN ('pending','withheld')`, string(form)); err != nil {
+	if err := l.t.put(`UPDATE delivery SET dropped = 1 WHERE form = $1 AND state IN ('pending','withheld')`, string(form)); err != nil {
 		return nil, fmt.Errorf("drop deliveries: %w", err)
 	}
 	for _, d := range waiting {
@@ -199,6 +199,5 @@ func (t *tx) withhold(d waitingDelivery, reason string) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`UPDATE delivery SET state = 'withheld', sealed_reason = $1, owner = '', lease_until = 0 WHERE id = $2 AND state = 'pending'`, sealed, d.id)
-	return err
+	return t.put(`UPDATE delivery SET state = 'withheld', sealed_reason = $1, owner = '', lease_until = 0 WHERE id = $2 AND state = 'pending'`, sealed, d.id)
 }

@@ -16,6 +16,10 @@ func (s *Store) register(ctx context.Context) error {
 		return nil
 	}
 	return s.write(ctx, func(t *tx) error {
+		// What goes on under the old epoch ends first: see ours.
+		if err := t.put(`SELECT epoch FROM node WHERE name = $1`+s.d.forUpdate, s.opt.Node); err != nil {
+			return err
+		}
 		now, err := t.clock()
 		if err != nil {
 			return err
@@ -42,7 +46,7 @@ func (t *tx) void(deliveries, sessions, leases string, args ...any) error {
 		`UPDATE due SET owner = '', lease_until = 0, fence = fence + 1 WHERE ` + leases,
 		`DELETE FROM lease WHERE ` + leases,
 	} {
-		if _, err := t.exec(q, args...); err != nil {
+		if err := t.put(q, args...); err != nil {
 			return fmt.Errorf("void claims: %w", err)
 		}
 	}
@@ -59,13 +63,14 @@ func (s *Store) leave(ctx context.Context) error {
 		if err := t.void(`owner = $1`, `node = $1`, `owner = $1`, s.opt.Node); err != nil {
 			return err
 		}
-		_, err = t.exec(`UPDATE node SET beat = 0 WHERE name = $1 AND epoch = $2`, s.opt.Node, s.epoch)
-		return err
+		return t.put(`UPDATE node SET beat = 0, parted = epoch WHERE name = $1 AND epoch = $2`, s.opt.Node, s.epoch)
 	})
 }
 
 // ours reports whether this node's epoch is still the one in force, and keeps
-// it from changing until the transaction ends.
+// it from changing until the transaction ends. On PostgreSQL it locks the row's key
+// alone: a stronger lock, which transactions share without end under load, would
+// keep the heartbeat out until the node takes itself for dead.
 func (t *tx) ours() (bool, error) {
 	if t.s.mode != serving || t.s.lock != nil {
 		return t.s.mode == serving, nil // nobody else serves a file that we hold the lock of
@@ -73,7 +78,7 @@ func (t *tx) ours() (bool, error) {
 	var epoch int64
 	suffix := ""
 	if t.s.d.forUpdate != "" {
-		suffix = " FOR SHARE"
+		suffix = " FOR KEY SHARE"
 	}
 	err := t.row(`SELECT epoch FROM node WHERE name = $1`+suffix, t.s.opt.Node).Scan(&epoch)
 	if err != nil {
@@ -97,7 +102,9 @@ func (s *Store) Heartbeat(ctx context.Context) error {
 		if n == 0 {
 			return gateway.ErrFenced
 		}
-		_, err = t.exec(`UPDATE delivery SET lease_until = $1 WHERE owner = $2 AND owner_epoch = $3 AND lease_until > $4 AND claimed > $5 AND state = 'pending'`,
+		// An attempt that is being recorded needs no longer lease, and isn't waited for.
+		err = t.put(`UPDATE delivery SET lease_until = $1 WHERE id IN (SELECT d.id FROM delivery d
+			WHERE d.owner = $2 AND d.owner_epoch = $3 AND d.lease_until > $4 AND d.claimed > $5 AND d.state = 'pending'`+s.d.skipLocked+`)`,
 			now+leaseFor.Milliseconds(), s.opt.Node, s.epoch, now, now-attemptMax.Milliseconds())
 		if err != nil {
 			return fmt.Errorf("prolong claims: %w", err)

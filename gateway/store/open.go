@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,10 +43,6 @@ type Options struct {
 	Key   StorageKey // wraps the data keys; all zero is refused
 	Clock func() time.Time
 	Log   *slog.Logger
-	// Share is how long a channel has for itself before a delivery that no node
-	// can bring over the WebSocket is claimed as unreachable; nil means 2 minutes
-	// for urgent, 15 for priority, one hour for routine.
-	Share func(gateway.Priority) time.Duration
 	// SignHead signs a tree head's text; nil: heads aren't signed.
 	SignHead func([]byte) ([]byte, error)
 }
@@ -122,9 +119,6 @@ func open(ctx context.Context, dsn string, opt Options, m mode) (_ *Store, err e
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	if opt.Share == nil {
-		opt.Share = defaultShare
-	}
 	if opt.Key == (StorageKey{}) {
 		return nil, errors.New("open the store: no storage key was given")
 	}
@@ -161,16 +155,6 @@ func open(ctx context.Context, dsn string, opt Options, m mode) (_ *Store, err e
 	return s, nil
 }
 
-func defaultShare(p gateway.Priority) time.Duration {
-	switch p {
-	case gateway.Urgent:
-		return 2 * time.Minute
-	case gateway.Prior:
-		return 15 * time.Minute
-	}
-	return time.Hour
-}
-
 func (s *Store) connect(ctx context.Context, path string) error {
 	if s.d.driver == postgres.driver {
 		db, err := sql.Open(s.d.driver, path)
@@ -191,12 +175,15 @@ func (s *Store) connect(ctx context.Context, path string) error {
 	}
 	var err error
 	if s.mode != reading {
+		if err := ownFile(path); err != nil {
+			return err
+		}
 		if s.db, err = sql.Open(s.d.driver, sqliteDSN(path, "&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(8000)&_pragma=cache_size(-32768)&_txlock=immediate")); err != nil {
 			return err
 		}
 		s.db.SetMaxOpenConns(1)
 		if err := s.db.PingContext(ctx); err != nil {
-			return fmt.Errorf("%s: %w (does its folder exist and may we write there?)", path, err)
+			return fmt.Errorf("%s: %w", path, err)
 		}
 	}
 	if s.reads, err = sql.Open(s.d.driver, sqliteDSN(path, "&mode=ro&_pragma=query_only(1)")); err != nil {
@@ -211,6 +198,17 @@ func (s *Store) connect(ctx context.Context, path string) error {
 		}
 	}
 	return nil
+}
+
+// ownFile makes the file where it isn't there yet, for its owner alone: who
+// writes to whom is no one else's business, sealed content or not. SQLite gives
+// its journal the same mode.
+func ownFile(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("%w (does its folder exist and may we write there?)", err)
+	}
+	return f.Close()
 }
 
 // migrate applies what is missing; on PostgreSQL under an advisory lock, so

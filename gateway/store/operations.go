@@ -42,10 +42,10 @@ func (s *Store) ApplyOperation(ctx context.Context, op *operation.Operation, yam
 		if err != nil {
 			return err
 		}
-		if _, err := t.exec(`INSERT INTO operation (code, version, applied, sealed_yaml) VALUES ($1, $2, $3, $4)`, string(op.Code), next, time.Now().UnixMilli(), sealed); err != nil {
+		if err := t.put(`INSERT INTO operation (code, version, applied, sealed_yaml) VALUES ($1, $2, $3, $4)`, string(op.Code), next, time.Now().UnixMilli(), sealed); err != nil {
 			return err
 		}
-		if _, err := t.exec(`INSERT INTO operation_state (code, version) VALUES ($1, $2) ON CONFLICT (code) DO UPDATE SET version = $2, closed = 0`, string(op.Code), next); err != nil {
+		if err := t.put(`INSERT INTO operation_state (code, version) VALUES ($1, $2) ON CONFLICT (code) DO UPDATE SET version = $2, closed = 0`, string(op.Code), next); err != nil {
 			return err
 		}
 		t.due = true
@@ -106,7 +106,7 @@ func (s *Store) EraseOperation(ctx context.Context, code operation.Code, entry g
 		if closed == 0 {
 			return errors.New("it is in force; close it first")
 		}
-		if _, err := t.exec(`UPDATE data_key SET wrapped = NULL, erased = $1 WHERE operation = $2`, time.Now().UnixMilli(), string(code)); err != nil {
+		if err := t.put(`UPDATE data_key SET wrapped = NULL, erased = $1 WHERE operation = $2`, time.Now().UnixMilli(), string(code)); err != nil {
 			return err
 		}
 		delete(t.keys, string(code))

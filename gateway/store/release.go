@@ -38,10 +38,10 @@ func (s *Store) settleForm(ctx context.Context, id gateway.FormID, state gateway
 		if f.State != gateway.FormHeld {
 			return fmt.Errorf("form %s %s is %s: %w", f.Operation, f.Reference, f.State, ErrNotWaiting)
 		}
-		if _, err := t.exec(`UPDATE form SET state = $1 WHERE id = $2`, string(state), string(id)); err != nil {
+		if err := t.put(`UPDATE form SET state = $1 WHERE id = $2`, string(state), string(id)); err != nil {
 			return err
 		}
-		if _, err := t.exec(`UPDATE inbound SET settled = $1, settled_by = $2 WHERE id = $3 AND settled = 0`, time.Now().UnixMilli(), who, f.Inbound); err != nil {
+		if err := t.put(`UPDATE inbound SET settled = $1, settled_by = $2 WHERE id = $3 AND settled = 0`, time.Now().UnixMilli(), who, f.Inbound); err != nil {
 			return err
 		}
 		if err := t.byPerson(action, who, reason, f.Operation, f.Reference, ""); err != nil {
@@ -75,7 +75,7 @@ func (s *Store) ReleaseDelivery(ctx context.Context, id gateway.DeliveryID, who,
 		if err != nil {
 			return err
 		}
-		_, err = t.exec(`UPDATE delivery SET state = 'pending', sealed_reason = NULL, attempts = 0, channel_from = $1, not_before = $1, owner = '', lease_until = 0, fence = fence + 1 WHERE id = $2`, now, string(id))
+		err = t.put(`UPDATE delivery SET state = 'pending', sealed_reason = NULL, attempts = 0, channel_from = $1, not_before = $1, owner = '', lease_until = 0, fence = fence + 1 WHERE id = $2`, now, string(id))
 		if err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func (s *Store) Settle(ctx context.Context, inbound, who, reason string, decide 
 		if r.Verdict != gateway.Held || !r.Settled.IsZero() {
 			return fmt.Errorf("inbound %s: %w", inbound, ErrNotWaiting)
 		}
-		if _, err := t.exec(`UPDATE inbound SET settled = $1, settled_by = $2 WHERE id = $3`, time.Now().UnixMilli(), who, inbound); err != nil {
+		if err := t.put(`UPDATE inbound SET settled = $1, settled_by = $2 WHERE id = $3`, time.Now().UnixMilli(), who, inbound); err != nil {
 			return err
 		}
 		if err := t.byPerson("held message settled", who, reason, r.Operation, r.Reference, ""); err != nil {

@@ -75,8 +75,7 @@ func (s *Store) every(ctx context.Context, stop context.CancelCauseFunc, d time.
 // purgeOffers forgets counts of offers that were decided or never came again.
 func (s *Store) purgeOffers(ctx context.Context) error {
 	return s.write(ctx, func(t *tx) error {
-		_, err := t.exec(`DELETE FROM offer WHERE at < $1`, time.Now().Add(-offersKept).UnixMilli())
-		return err
+		return t.put(`DELETE FROM offer WHERE at < $1`, time.Now().Add(-offersKept).UnixMilli())
 	})
 }
 

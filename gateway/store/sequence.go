@@ -28,7 +28,7 @@ func (s *Store) OpenSession(ctx context.Context, ses gateway.Session) (last, ack
 		if err := t.makeDue(string(ses.Operation), string(ses.Participant), string(operation.WebSocket)); err != nil {
 			return err
 		}
-		_, err = t.exec(`UPDATE delivery SET not_before = 0 WHERE operation = $1 AND participant = $2 AND channel = 'websocket' AND state = 'pending' AND attempts > 0`,
+		err = t.put(`UPDATE delivery SET not_before = 0 WHERE operation = $1 AND participant = $2 AND channel = 'websocket' AND state = 'pending' AND attempts > 0`,
 			string(ses.Operation), string(ses.Participant))
 		if err != nil {
 			return err
@@ -49,8 +49,7 @@ func (s *Store) CloseSession(ctx context.Context, id string) error {
 		return nil
 	}
 	return s.write(ctx, func(t *tx) error {
-		_, err := t.exec(`UPDATE session SET id = '', node = '', epoch = 0 WHERE id = $1`, id)
-		return err
+		return t.put(`UPDATE session SET id = '', node = '', epoch = 0 WHERE id = $1`, id)
 	})
 }
 
@@ -131,10 +130,10 @@ func (t *tx) number(session string, id gateway.DeliveryID) (int64, error) {
 	if err == nil || !errors.Is(err, gateway.ErrNotFound) {
 		return seq, err
 	}
-	if _, err := t.exec(`INSERT INTO sequence (operation, participant, seq, delivery) VALUES ($1, $2, $3, $4)`, op, p, last+1, string(id)); err != nil {
+	if err := t.put(`INSERT INTO sequence (operation, participant, seq, delivery) VALUES ($1, $2, $3, $4)`, op, p, last+1, string(id)); err != nil {
 		return 0, err
 	}
-	_, err = t.exec(`UPDATE session SET last = $1 WHERE operation = $2 AND participant = $3`, last+1, op, p)
+	err = t.put(`UPDATE session SET last = $1 WHERE operation = $2 AND participant = $3`, last+1, op, p)
 	return last + 1, err
 }
 
@@ -188,7 +187,7 @@ func (t *tx) acknowledge(op, p string, seq int64, by string) ([]gateway.Delivery
 	if err != nil {
 		return nil, err
 	}
-	if _, err := t.exec(`UPDATE session SET acked = $1 WHERE operation = $2 AND participant = $3`, seq, op, p); err != nil {
+	if err := t.put(`UPDATE session SET acked = $1 WHERE operation = $2 AND participant = $3`, seq, op, p); err != nil {
 		return nil, err
 	}
 	now, err := t.clock()

@@ -131,6 +131,23 @@ func TestNothingSecretIsOnDisk(t *testing.T) {
 	}
 }
 
+func TestFilesOnDiskAreTheOwnersAlone(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, "sqlite:"+filepath.Join(dir, "liaison.db"), store.Open)
+	if _, err := acceptOne(t.Context(), s, 1, []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, "*"))
+	if len(files) < 3 {
+		t.Errorf("files = %v; want the store, its lock and its journal", files)
+	}
+	for _, file := range files {
+		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v (%v); want -rw-------", filepath.Base(file), info.Mode(), err)
+		}
+	}
+}
+
 func TestAnotherStorageKeyOpensNothing(t *testing.T) {
 	dsn := "sqlite:" + filepath.Join(t.TempDir(), "liaison.db")
 	s := open(t, dsn, store.Open)

@@ -60,10 +60,9 @@ func (t *tx) putRun(r gateway.TestRun) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO test_run (id, operation, number, started, ended, sealed_detail) VALUES ($1, $2, $3, $4, $5, $6)
+	return t.put(`INSERT INTO test_run (id, operation, number, started, ended, sealed_detail) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (id) DO UPDATE SET ended = $5, sealed_detail = $6`,
 		string(r.ID), string(r.Operation), r.Number, millis(r.Started), millis(r.Ended), detail)
-	return err
 }
 
 func (t *tx) putParty(p gateway.TestParty) error {
@@ -71,10 +70,9 @@ func (t *tx) putParty(p gateway.TestParty) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO test_party (run, participant, operation, ended, sealed_detail) VALUES ($1, $2, $3, $4, $5)
+	return t.put(`INSERT INTO test_party (run, participant, operation, ended, sealed_detail) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (run, participant) DO UPDATE SET ended = $4, sealed_detail = $5`,
 		string(p.Run), string(p.Participant), string(p.Operation), flag(p.Ended), detail)
-	return err
 }
 
 func (t *tx) insertProbe(p gateway.Probe) error {
@@ -82,9 +80,8 @@ func (t *tx) insertProbe(p gateway.Probe) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO test_probe (delivery, run, operation, participant, channel_at, code_sum, sent, sealed_probe) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+	return t.put(`INSERT INTO test_probe (delivery, run, operation, participant, channel_at, code_sum, sent, sealed_probe) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		string(p.Delivery), string(p.Run), string(p.Operation), string(p.Participant), int64(p.ChannelAt), codeSum(p.Operation, p.Code), millis(p.Sent), sealed)
-	return err
 }
 
 func (t *tx) insertHearing(h gateway.Hearing) error {
@@ -92,13 +89,13 @@ func (t *tx) insertHearing(h gateway.Hearing) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO test_evidence (run, operation, participant, probe, form, at, sealed_detail) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+	err = t.put(`INSERT INTO test_evidence (run, operation, participant, probe, form, at, sealed_detail) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		string(h.Run), string(h.Operation), string(h.Participant), string(h.Probe), string(h.Form), millis(h.At), sealed)
 	if err != nil {
 		return err
 	}
 	if h.Form != "" {
-		_, err := t.exec(`INSERT INTO test_onward (delivery, run, probe, sender, recipient) SELECT id, $2, $3, $4, participant FROM delivery WHERE form = $1
+		err := t.put(`INSERT INTO test_onward (delivery, run, probe, sender, recipient) SELECT id, $2, $3, $4, participant FROM delivery WHERE form = $1
 			ON CONFLICT DO NOTHING`, string(h.Form), string(h.Run), string(h.Probe), string(h.Participant))
 		if err != nil {
 			return fmt.Errorf("note where a test reply travels: %w", err)
@@ -119,7 +116,7 @@ func (t *tx) rouseParty(key string) error {
 
 // dueBy makes something due no later than a time.
 func (t *tx) dueBy(kind, key string, at int64) error {
-	_, err := t.exec(`INSERT INTO due (kind, key, at) VALUES ($1, $2, $3) ON CONFLICT (kind, key) DO UPDATE SET at = $3 WHERE due.at > $3`, kind, key, at)
+	err := t.put(`INSERT INTO due (kind, key, at) VALUES ($1, $2, $3) ON CONFLICT (kind, key) DO UPDATE SET at = $3 WHERE due.at > $3`, kind, key, at)
 	if err != nil {
 		return fmt.Errorf("set by when %s is due: %w", kind, err)
 	}
@@ -172,9 +169,8 @@ func (t *tx) insertWaiver(w gateway.Waiver) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO test_waiver (id, operation, participant, at, sealed_statement, sealed_signature) VALUES ($1, $2, $3, $4, $5, $6)`,
+	return t.put(`INSERT INTO test_waiver (id, operation, participant, at, sealed_statement, sealed_signature) VALUES ($1, $2, $3, $4, $5, $6)`,
 		w.ID, string(w.Operation), string(w.Participant), millis(w.At), statement, signature)
-	return err
 }
 
 // NextRun implements gateway.Ledger.

@@ -84,11 +84,11 @@ func (t *tx) integrate() (int, error) {
 		at := tlog.StoredHashIndex(0, n)
 		for k, h := range hashes {
 			fresh[at+int64(k)] = h
-			if _, err := t.exec(`INSERT INTO tree_hash (position, hash) VALUES ($1, $2)`, at+int64(k), h[:]); err != nil {
+			if err := t.put(`INSERT INTO tree_hash (position, hash) VALUES ($1, $2)`, at+int64(k), h[:]); err != nil {
 				return 0, err
 			}
 		}
-		if _, err := t.exec(`UPDATE audit SET sequence = $1 WHERE id = $2`, n, l.id); err != nil {
+		if err := t.put(`UPDATE audit SET sequence = $1 WHERE id = $2`, n, l.id); err != nil {
 			return 0, err
 		}
 	}
@@ -216,8 +216,7 @@ func (s *Store) SignHead(ctx context.Context) (Head, error) {
 		return Head{}, fmt.Errorf("sign the audit log's head: %w", err)
 	}
 	err = s.write(ctx, func(t *tx) error {
-		_, err := t.exec(`INSERT INTO tree_head (size, at, text, signature) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, h.Size, millis(h.At), h.Text, h.Signature)
-		return err
+		return t.put(`INSERT INTO tree_head (size, at, text, signature) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, h.Size, millis(h.At), h.Text, h.Signature)
 	})
 	return h, err
 }

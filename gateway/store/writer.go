@@ -34,8 +34,9 @@ type tx struct {
 	lanes map[gateway.Lane]struct{}
 }
 
+func (t *tx) put(query string, args ...any) error           { return t.Put(t.ctx, query, args...) }
 func (t *tx) exec(query string, args ...any) (int64, error) { return t.Exec(t.ctx, query, args...) }
-func (t *tx) row(query string, args ...any) *sql.Row        { return t.QueryRow(t.ctx, query, args...) }
+func (t *tx) row(query string, args ...any) row             { return t.QueryRow(t.ctx, query, args...) }
 
 // clock is the time that leases go by, in Unix milliseconds.
 func (t *tx) clock() (int64, error) {
@@ -47,23 +48,43 @@ func (t *tx) clock() (int64, error) {
 	return now, err
 }
 
+// outlives is what a commit is still there after.
+type outlives bool
+
+const (
+	death    outlives = false // this process's, at any moment
+	powerCut outlives = true  // and the machine's
+)
+
 // job is a transaction on its way to the writer.
 type job struct {
 	ctx  context.Context
 	do   func(*tx) error
+	need outlives
 	err  error
 	done chan struct{}
 }
 
 // write runs do in one durable transaction. do may run more than once.
 func (s *Store) write(ctx context.Context, do func(*tx) error) error {
+	return s.commit(ctx, powerCut, do)
+}
+
+// note is write for what a new start of the machine may forget: it waits for no
+// disk on SQLite. On PostgreSQL, which falls and rises under a living node, it is
+// write.
+func (s *Store) note(ctx context.Context, do func(*tx) error) error {
+	return s.commit(ctx, death, do)
+}
+
+func (s *Store) commit(ctx context.Context, need outlives, do func(*tx) error) error {
 	if s.mode == reading {
 		return errReading
 	}
 	if s.d.driver == postgres.driver {
 		return s.writeRetrying(ctx, do)
 	}
-	j := &job{ctx: ctx, do: do, done: make(chan struct{})}
+	j := &job{ctx: ctx, do: do, need: need, done: make(chan struct{})}
 	select {
 	case s.writes <- j:
 	case <-s.quit:
@@ -101,16 +122,12 @@ func (s *Store) writeRetrying(ctx context.Context, do func(*tx) error) error {
 }
 
 func (s *Store) writeOnce(ctx context.Context, do func(*tx) error) error {
-	sqlTx, err := s.db.BeginTx(ctx, nil)
+	t := &tx{s: s, ctx: ctx, keys: make(map[string]cipher.AEAD)}
+	err := s.piped(ctx, func(q querier) error {
+		t.querier = q
+		return runGuarded(t, do)
+	})
 	if err != nil {
-		return err
-	}
-	t := &tx{querier: plain{sqlTx}, s: s, ctx: ctx, keys: make(map[string]cipher.AEAD)}
-	if err := do(t); err != nil {
-		_ = sqlTx.Rollback()
-		return err
-	}
-	if err := sqlTx.Commit(); err != nil {
 		return err
 	}
 	if t.due {
@@ -131,7 +148,7 @@ func (s *Store) startWriter(ctx context.Context) error {
 		return err
 	}
 	s.writes = make(chan *job, 4*batchMost)
-	go s.runWriter(&prepared{conn: conn, stmts: make(map[string]*sql.Stmt)})
+	go s.runWriter(&prepared{conn: conn, stmts: make(map[string]*sql.Stmt), synced: powerCut})
 	return nil
 }
 
@@ -157,12 +174,12 @@ func (s *Store) runWriter(p *prepared) {
 	for {
 		select {
 		case j := <-s.writes:
-			s.commitBatch(p, s.gather(j))
+			s.commitAll(p, s.gather(j))
 		case <-s.quit:
 			for {
 				select {
 				case j := <-s.writes:
-					s.commitBatch(p, s.gather(j))
+					s.commitAll(p, s.gather(j))
 				default:
 					return
 				}
@@ -186,9 +203,30 @@ func (s *Store) gather(first *job) []*job {
 	return batch
 }
 
+// commitAll commits first what needn't wait for the disk.
+func (s *Store) commitAll(p *prepared, jobs []*job) {
+	var notes, durable []*job
+	for _, j := range jobs {
+		if j.need == death {
+			notes = append(notes, j)
+		} else {
+			durable = append(durable, j)
+		}
+	}
+	s.commitBatch(p, notes, death)
+	s.commitBatch(p, durable, powerCut)
+}
+
 // commitBatch runs a batch in one transaction and answers after its commit. If
 // the commit as a whole fails, nobody is told that anything was recorded.
-func (s *Store) commitBatch(p *prepared, batch []*job) {
+func (s *Store) commitBatch(p *prepared, batch []*job, need outlives) {
+	if len(batch) == 0 {
+		return
+	}
+	if err := p.sync(need); err != nil {
+		answer(batch, fmt.Errorf("commit: %w", err))
+		return
+	}
 	lanes, due, err := s.runBatch(p, batch, inOne)
 	if errors.Is(err, errFailed) {
 		_, _ = p.Exec(context.Background(), "ROLLBACK")
@@ -196,15 +234,22 @@ func (s *Store) commitBatch(p *prepared, batch []*job) {
 	}
 	if err != nil {
 		_, _ = p.Exec(context.Background(), "ROLLBACK")
-		for _, j := range batch {
-			j.err = fmt.Errorf("commit: %w", err)
-		}
+		answer(batch, fmt.Errorf("commit: %w", err))
+		return
 	}
-	if due && err == nil {
+	if due {
 		s.due.add(lanes)
 		signal(s.wake)
 	}
+	answer(batch, nil)
+}
+
+// answer tells a batch that it was committed or, with err, that nothing of it was.
+func answer(batch []*job, err error) {
 	for _, j := range batch {
+		if err != nil {
+			j.err = err
+		}
 		close(j.done)
 	}
 }
@@ -266,7 +311,7 @@ func runApart(t *tx, p *prepared, j *job) error {
 }
 
 // runGuarded turns a panic of a decision into an error, so that it rolls back
-// its own savepoint and not the writer.
+// its own transaction or savepoint and not the writer.
 func runGuarded(t *tx, do func(*tx) error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -85,6 +85,7 @@ type Book struct {
 	received     []Received
 	answers      []Answer
 	told         []Told
+	lately       map[string]string // the state told last, by whom and delivery
 	frames       []Frame
 	shown        []shown
 	setAside     map[string]bool // messages that the unit was told it must look at
@@ -107,7 +108,7 @@ type shown struct {
 
 // NewBook is the book of a run among these participants.
 func NewBook(participants ...Participant) *Book {
-	b := &Book{participants: map[string]Participant{}, byReference: map[string]int{}, numbers: map[string]string{}, setAside: map[string]bool{}}
+	b := &Book{participants: map[string]Participant{}, byReference: map[string]int{}, numbers: map[string]string{}, lately: map[string]string{}, setAside: map[string]bool{}}
 	for _, p := range participants {
 		b.participants[p.Code] = p
 	}
@@ -172,10 +173,16 @@ func (b *Book) SetAside(id string) {
 	b.setAside[id] = true
 }
 
-// Told notes a state that somebody was told.
+// Told notes a state that somebody was told. The same again is nothing new: the
+// unit's list says it twice a second.
 func (b *Book) Told(t Told) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	key := t.Whom + " " + t.Delivery
+	if b.lately[key] == t.State {
+		return
+	}
+	b.lately[key] = t.State
 	b.told = append(b.told, t)
 }
 

@@ -54,23 +54,6 @@ func acceptIsReadBackWhole(t *testing.T, r Record) {
 	}
 }
 
-func offerCounts(t *testing.T, r Record) {
-	s := open(t, r)
-	in := inbound("one")
-	for want := 1; want <= 3; want++ {
-		n, receipt, err := s.Offer(ctx(t), in)
-		if n != want || receipt != nil || err != nil {
-			t.Fatalf("Offer = %d, %v, %v; want %d", n, receipt, err, want)
-		}
-	}
-	_, err := s.Accept(ctx(t), in, decision(newForm("R1", gateway.FormAccepted)))
-	must(t, "Accept", err)
-	n, receipt, err := s.Offer(ctx(t), in)
-	if n != 0 || receipt == nil || !receipt.Repeated || receipt.Reference != "R1" || err != nil {
-		t.Errorf("Offer after Accept = %d, %+v, %v; want the recorded receipt", n, receipt, err)
-	}
-}
-
 func acceptTwice(t *testing.T, r Record) {
 	s := open(t, r)
 	in := inbound("one")

@@ -285,3 +285,41 @@ func replaceForms(t *testing.T, r Record) {
 		t.Errorf("Claim = %v; want none", ds)
 	}
 }
+
+func correctionFollows(t *testing.T, r Record) {
+	c := &clock{dawn}
+	s := r.Open(t, "a", store.Options{Clock: c.Now})
+	for name, end := range map[string]func(gateway.Delivery) error{
+		"a handing over": func(d gateway.Delivery) error { return s.Finish(ctx(t), handedOver(d), nil) },
+		"a try again": func(d gateway.Delivery) error {
+			return s.Finish(ctx(t), &gateway.Attempt{Delivery: d, Evidence: gateway.Evidence{Outcome: gateway.Deferred, At: dawn},
+				Next: gateway.Next{State: gateway.Pending, RetryAt: dawn, Channel: operation.Mail}}, nil)
+		},
+		"the end of its lease": func(gateway.Delivery) error {
+			c.now = c.now.Add(31 * time.Second)
+			return s.Heartbeat(ctx(t))
+		},
+	} {
+		original, correction := to(poland, operation.Mail), to(poland, operation.Mail)
+		id := accept(t, s, "original of "+name, original)
+		flying := claim(t, s, c.now)
+		f := newForm("correction of "+name, gateway.FormAccepted)
+		f.Type, f.Answers = "COR", id
+		_, err := s.Accept(ctx(t), inbound(f.Reference), func(l gateway.Ledger) (*gateway.Decision, error) {
+			if _, err := l.Replace(id, gateway.FormCorrected); err != nil {
+				return nil, err
+			}
+			return decision(f, correction)(l)
+		})
+		must(t, "Accept", err)
+		if ds := claim(t, s, c.now); len(ds) != 0 {
+			t.Errorf("Claim while an attempt at the original is under way = %v; want none: a correction would overtake it", ds)
+		}
+		must(t, name, end(flying[0]))
+		ds := claim(t, s, c.now)
+		if len(ds) != 1 || ds[0].ID != correction.ID {
+			t.Fatalf("Claim after the attempt came to %s = %v; want the correction", name, ds)
+		}
+		must(t, "Finish", s.Finish(ctx(t), handedOver(ds[0]), nil))
+	}
+}

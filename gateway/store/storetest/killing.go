@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"testing"
@@ -141,5 +142,35 @@ func disjointClaims(t *testing.T, r Record) {
 		if times != 1 {
 			t.Errorf("delivery %s claimed %d times", id, times)
 		}
+	}
+}
+
+// heartbeatBesideWork: what goes on under the node's epoch keeps a new process of
+// its name waiting, and its own heartbeat not.
+func heartbeatBesideWork(t *testing.T, r Record) {
+	if !r.Shared() {
+		t.Skip("one writer, one process: nothing goes on beside")
+	}
+	s := r.Open(t, "a", store.Options{})
+	accept(t, s, "R1", to(poland, operation.Mail))
+	d := claim(t, s, dawn)[0]
+	replaced := make(chan *store.Store, 1)
+	err := s.Finish(ctx(t), handedOver(d), func(gateway.Ledger) (*gateway.Decision, error) {
+		beating, stop := context.WithTimeout(ctx(t), 10*time.Second)
+		defer stop()
+		if err := s.Heartbeat(beating); err != nil {
+			t.Errorf("Heartbeat while an attempt is recorded = %v; want nil", err)
+		}
+		go func() { replaced <- r.Open(t, "a", store.Options{}) }()
+		select {
+		case <-replaced:
+			t.Error("another process took the node's name while an attempt was recorded under it")
+		case <-time.After(300 * time.Millisecond):
+		}
+		return nil, nil
+	})
+	must(t, "Finish", err)
+	if <-replaced; !errors.Is(s.Heartbeat(ctx(t)), gateway.ErrFenced) {
+		t.Error("Heartbeat of the replaced process: want ErrFenced")
 	}
 }

@@ -42,7 +42,10 @@ func Run(t *testing.T, fresh func(t testing.TB) Record) {
 		test func(*testing.T, Record)
 	}{
 		{"AcceptIsReadBackWhole", acceptIsReadBackWhole},
-		{"OfferCountsUntilItIsDecided", offerCounts},
+		{"AnOfferOfThisProcessInterruptsNothing", offerAgain},
+		{"ADeathOverAnOfferCountsAndAPeacefulEndDoesNot", offerOfTheDead},
+		{"WhatALivingNodeHasOpenIsNotInterrupted", offerOfTheLiving},
+		{"BlameCountsTheMessagesFaultAlone", blame},
 		{"AcceptTwiceIsOneForm", acceptTwice},
 		{"AcceptAtOnceIsOneForm", acceptAtOnce},
 		{"AnExclusiveNameWithOtherBytesIsAnError", exclusiveNames},
@@ -59,6 +62,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Record) {
 		{"WithheldIsLeftByReleaseAlone", withheldRelease},
 		{"AHeldFormIsReleasedOnce", heldRelease},
 		{"ReplaceDropsWhatWaitsAndNamesWhoHasIt", replaceForms},
+		{"ACorrectionWaitsForTheAttemptAtWhatItReplaces", correctionFollows},
 		{"SequenceHasNoGaps", sequenceNoGaps},
 		{"ANewerSessionReplacesTheOlder", sessionReplaced},
 		{"AcknowledgeSettlesOnce", acknowledgeOnce},
@@ -80,6 +84,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Record) {
 		{"WhatWasAcceptedSurvivesAKill", killAfterAccept},
 		{"AKillBetweenClaimAndFinishLosesNothing", killAfterClaim},
 		{"AnotherNodeTakesOverADeadNodesWork", failOver},
+		{"WorkKeepsANewProcessWaitingAndNotTheHeartbeat", heartbeatBesideWork},
 		{"TwoNodesNeverClaimTheSame", disjointClaims},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, fresh(t)) })
@@ -154,11 +159,16 @@ func accept(t testing.TB, s *store.Store, reference string, deliveries ...gatewa
 
 func claim(t testing.TB, s *store.Store, now time.Time) []gateway.Delivery {
 	t.Helper()
-	ds, err := s.Claim(ctx(t), gateway.Want{Limit: 64}, now)
+	ds, err := s.Claim(ctx(t), gateway.Want{Limit: 64, Share: share}, now)
 	if err != nil {
 		t.Fatalf("Claim = %v", err)
 	}
 	return ds
+}
+
+// share is how long the WebSocket has for itself in these tests.
+func share(_ gateway.Lane, p gateway.Priority) time.Duration {
+	return map[gateway.Priority]time.Duration{gateway.Urgent: 2 * time.Minute, gateway.Prior: 15 * time.Minute, gateway.Routine: time.Hour}[p]
 }
 
 func state(t testing.TB, s *store.Store, id gateway.DeliveryID) gateway.State {

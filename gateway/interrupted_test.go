@@ -1,0 +1,104 @@
+package gateway_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+
+	"liaison/gateway"
+)
+
+// brittle is a record at which accepting breaks as a test wants.
+type brittle struct {
+	gateway.Store
+	breaks func() error // nil: it doesn't
+}
+
+func (b *brittle) Accept(ctx context.Context, in *gateway.Inbound, decide func(gateway.Ledger) (*gateway.Decision, error)) (*gateway.Receipt, error) {
+	if b.breaks != nil {
+		if err := b.breaks(); err != nil {
+			return nil, err
+		}
+	}
+	return b.Store.Accept(ctx, in, decide)
+}
+
+func TestOnlyWhatMayBeItsOwnFaultHoldsAMessageUnopened(t *testing.T) {
+	for name, c := range map[string]struct {
+		breaks func() error
+		want   gateway.Verdict
+	}{
+		"the database is away": {func() error {
+			return fmt.Errorf("accept: %w", &net.OpError{Op: "dial", Err: errors.New("connection refused")})
+		}, gateway.Accepted},
+		"the sender gives up":          {func() error { return fmt.Errorf("accept: %w", context.DeadlineExceeded) }, gateway.Accepted},
+		"the work is another node's":   {func() error { return gateway.ErrFenced }, gateway.Accepted},
+		"it panics":                    {func() error { panic("index out of range") }, gateway.Held},
+		"it can't be decided whatever": {func() error { return errors.New("no such template") }, gateway.Held},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFlow(t)
+			record := &brittle{Store: f.store, breaks: c.breaks}
+			f.opt.Store = record
+			f.setMail(f)
+			raw := f.write(officer("LV"), seizure("PL"), "")
+			for range 3 {
+				offerOnce(f, t.Context(), raw)
+			}
+			record.breaks = nil
+			if got := f.accept(raw); got.Verdict != c.want {
+				t.Errorf("Accept after three failures = %s; want %s", got.Verdict, c.want)
+			}
+		})
+	}
+}
+
+func TestAGatewayThatIsToldToStopInterruptsNothing(t *testing.T) {
+	f := newFlow(t)
+	raw := f.write(officer("LV"), seizure("PL"), "")
+	record := &brittle{Store: f.store}
+	f.opt.Store = record
+	f.setMail(f)
+	for range 3 {
+		ctx, stop := context.WithCancel(t.Context())
+		record.breaks = func() error { stop(); return errors.New("whatever comes of it") }
+		offerOnce(f, ctx, raw)
+	}
+	record.breaks = nil
+	if got := f.accept(raw); got.Verdict != gateway.Accepted {
+		t.Errorf("Accept after three stops = %s; want accepted", got.Verdict)
+	}
+}
+
+func TestAMessageThatCouldNotBeProcessedIsKeptWholeAndSaysSo(t *testing.T) {
+	f := newFlow(t)
+	record := &brittle{Store: f.store, breaks: func() error { panic("index out of range") }}
+	f.opt.Store = record
+	f.setMail(f)
+	raw := f.write(officer("LV"), seizure("PL"), "")
+	offerOnce(f, t.Context(), raw)
+	offerOnce(f, t.Context(), raw)
+	record.breaks = nil
+	receipt := f.accept(raw)
+	in, err := f.store.Inbound(t.Context(), receipt.Inbound)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if receipt.Verdict != gateway.Held || string(in.Raw) != string(raw) || !strings.Contains(in.Reason, "could not be processed") {
+		t.Errorf("Accept after two panics = %s (%s), %d bytes kept; want it held whole, %d bytes", receipt.Verdict, in.Reason, len(in.Raw), len(raw))
+	}
+}
+
+// offerOnce offers a mail as an adapter does that survives whatever happens.
+func offerOnce(f *flow, ctx context.Context, raw []byte) {
+	f.t.Helper()
+	defer func() { _ = recover() }()
+	sum := sha256.Sum256(raw)
+	if _, err := f.g.Accept(ctx, &gateway.Inbound{Medium: gateway.ByMail, Raw: raw, Received: f.now, Repeats: []gateway.Repeat{{Name: fmt.Sprintf("%x", sum), Digest: sum}}}); err == nil {
+		f.t.Error("Accept = nil; want the failure")
+	}
+}

@@ -1,0 +1,94 @@
+package gateway_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"liaison/gateway"
+	"liaison/gateway/operation"
+)
+
+// cameBy is over which channels a participant's forms came since it was asked
+// last.
+func (f *flow) cameBy(code string) (kinds []operation.ChannelKind) {
+	f.mu.Lock()
+	for _, out := range f.sent {
+		if string(out.Participant) == code {
+			kinds = append(kinds, out.Channel.Kind)
+		}
+	}
+	f.mu.Unlock()
+	f.got(code)
+	return kinds
+}
+
+func TestTheNextChannelJoinsAfterItsShareOfTheOperationsOwnLimit(t *testing.T) {
+	// FI has a WebSocket, where nobody is connected, and mail: half the limit each.
+	const priorities = "priorities: {U: 10m, P: 2h, R: 24h}"
+	for _, c := range []struct {
+		limits, urgency string
+		share           time.Duration
+	}{
+		{priorities, "U", 5 * time.Minute},
+		{priorities, "P", time.Hour},
+		{priorities, "R", 12 * time.Hour},
+		{"priorities: {U: 2m, P: 20m, R: 2h}", "U", time.Minute},
+		{"priorities: {U: 2m, P: 20m, R: 2h}", "R", time.Hour},
+	} {
+		t.Run(c.limits+" "+c.urgency, func(t *testing.T) {
+			f := newFlowOf(t, strings.Replace(operationYAML, priorities, c.limits, 1))
+			f.submit("LV", seizure("FI", "A9: ["+c.urgency+"]"), gateway.Accepted)
+			f.pass(c.share - time.Second)
+			if got := f.cameBy("FI"); len(got) != 0 {
+				t.Errorf("before its share is over FI has it by %q; want it to wait for the WebSocket", got)
+			}
+			f.pass(2 * time.Second)
+			if got := f.cameBy("FI"); len(got) != 1 || got[0] != operation.PGPMail {
+				t.Errorf("after its share FI has it by %q; want one pgp-mail", got)
+			}
+		})
+	}
+}
+
+func TestAChannelThatSaysLaterForLongGetsItsFormsWhenItIsWell(t *testing.T) {
+	alone := strings.Replace(operationYAML, "[{kind: websocket}, {kind: pgp-mail, address: jco@fi.example}]", "[{kind: websocket}]", 1)
+	for _, c := range []struct {
+		name, to, urgency string
+		ill               time.Duration
+	}{
+		{"a WebSocket that flaps for five days", "FI", "R", 5 * 24 * time.Hour},
+		{"an urgent form and a WebSocket that flaps", "FI", "U", 24 * time.Hour},
+		{"an urgent form and a mail server that is out of order", "PL", "U", 2 * 24 * time.Hour},
+		{"a mail server that is out of order", "PL", "R", 2 * 24 * time.Hour},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFlowOf(t, alone)
+			session := gateway.Session{ID: "s1", Operation: "OP-001", Participant: "FI"}
+			if _, _, err := f.store.OpenSession(t.Context(), session); err != nil {
+				t.Fatal(err)
+			}
+			to := operation.ParticipantCode(c.to)
+			f.outcome[to] = gateway.Deferred
+			f.submit("LV", seizure(c.to, "A9: ["+c.urgency+"]"), gateway.Accepted)
+			for range 40 { // as often as anything could have been due
+				f.pass(c.ill / 40)
+			}
+			delete(f.outcome, to)
+			f.pass(24 * time.Hour)
+			if got := f.cameBy(c.to); len(got) != 1 {
+				t.Errorf("%s has it by %q; want it once", c.to, got)
+			}
+		})
+	}
+}
+
+func TestAMailServerThatOnlyEverSaysLaterIsGivenUpAfterThreeDays(t *testing.T) {
+	f := newFlow(t)
+	f.outcome["PL"] = gateway.Deferred
+	f.submit("LV", seizure("PL"), gateway.Accepted)
+	for range 30 {
+		f.pass(4 * time.Hour)
+	}
+	f.gets("LV", "LV-VID-2027-000001|accepted", "did not reach PL")
+}
