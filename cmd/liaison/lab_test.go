@@ -42,7 +42,7 @@ func judged(t *testing.T, marks []simulator.Marks, want int) {
 func TestLaboratoryFindsEveryFaultOverTheEmbeddedServers(t *testing.T) {
 	exams := simulator.Alone()
 	if !testing.Short() {
-		exams = append(exams, simulator.Spread(simulator.Pairs(), 25)...)
+		exams = append(exams, simulator.Spread(simulator.Pairs(), 40)...)
 	}
 	marks, err := testRehearseCmd{Dir: t.TempDir()}.rehearse(&app{t.Context(), streams{strings.NewReader(""), io.Discard, os.Stderr}}, exams)
 	if err != nil {
@@ -104,7 +104,7 @@ func TestLaboratoryFindsEveryFaultOverDovecotAndPostfix(t *testing.T) {
 	dir := t.TempDir()
 	exams := simulator.Alone()
 	if !testing.Short() {
-		exams = append(exams, simulator.Spread(simulator.Pairs(), 60)...)
+		exams = append(exams, simulator.Spread(simulator.Pairs(), 100)...)
 	}
 	l := newLab(&app{t.Context(), streams{strings.NewReader(""), io.Discard, os.Stderr}}, dir, &realServers{t: t, dir: dir}, exams)
 	marks, err := l.run()
