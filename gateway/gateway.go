@@ -73,9 +73,8 @@ type Gateway struct {
 	sealed *brief[sealKey, sealedBody]
 	forms  *brief[FormID, *Form] // shared: nobody changes one
 
-	mu      sync.Mutex // guards version, ops
-	version int64
-	ops     map[operation.Code]*operation.Operation
+	mu  sync.Mutex // guards now
+	now *inForce
 }
 
 // New wires a Gateway.
@@ -112,30 +111,3 @@ func New(opt Options) (*Gateway, error) {
 
 // key is the gateway's signing key.
 func (g *Gateway) key() *openpgp.SecretKey { return g.opt.Keys[0] }
-
-// operations returns the operations in force, parsed once per version.
-func (g *Gateway) operations(ctx context.Context) (map[operation.Code]*operation.Operation, error) {
-	ops, version, err := g.opt.Reads.Operations(ctx)
-	if err != nil {
-		return nil, err
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.ops == nil || version != g.version {
-		g.ops = make(map[operation.Code]*operation.Operation, len(ops))
-		for _, o := range ops {
-			g.ops[o.Code] = o
-		}
-		g.version = version
-	}
-	return g.ops, nil
-}
-
-// operation returns one operation in force, nil where there is none.
-func (g *Gateway) operation(ctx context.Context, code operation.Code) (*operation.Operation, error) {
-	ops, err := g.operations(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return ops[code], nil
-}

@@ -16,17 +16,17 @@ type registry struct {
 	ctx  context.Context
 	ring Keyring
 	own  []*openpgp.SecretKey // the gateway's: its own mail that comes back is known as such
-	ops  map[operation.Code]*operation.Operation
+	*inForce
 	held map[openpgp.Fingerprint][]Holding // looked up already
 	err  error
 }
 
 func (g *Gateway) registry(ctx context.Context) (*registry, error) {
-	ops, err := g.operations(ctx)
+	f, err := g.inForce(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &registry{ctx: ctx, ring: g.opt.Ring, own: g.opt.Keys, ops: ops, held: make(map[openpgp.Fingerprint][]Holding)}, nil
+	return &registry{ctx: ctx, ring: g.opt.Ring, own: g.opt.Keys, inForce: f, held: make(map[openpgp.Fingerprint][]Holding)}, nil
 }
 
 func (r *registry) Signers(keyID uint64, fp openpgp.Fingerprint) []*openpgp.Certificate {
@@ -111,40 +111,32 @@ func (r *registry) place(fp openpgp.Fingerprint, code string) (*operation.Operat
 
 // placeAddress finds operation and participant by a registered address.
 func (r *registry) placeAddress(address, code string) (*operation.Operation, *operation.Participant) {
-	var op *operation.Operation
-	var who *operation.Participant
-	for _, o := range r.ops {
-		if code != "" && string(o.Code) != code {
-			continue
-		}
-		for _, p := range o.Participants {
-			if !owns(p, address) {
-				continue
-			}
-			if who != nil {
-				return nil, nil
-			}
-			op, who = o, p
+	var found seat
+	for _, s := range r.registered(address) {
+		switch {
+		case code != "" && string(s.op.Code) != code || s == found:
+		case found.who != nil:
+			return nil, nil
+		default:
+			found = s
 		}
 	}
-	return op, who
+	return found.op, found.who
 }
 
 // Claimed names the participant under one of whose registered addresses the From
 // field of a header stands, "" where there is none or it can't be looked up: it
 // says whose turn a mail takes, and proves nothing.
 func (g *Gateway) Claimed(ctx context.Context, header []byte) string {
-	ops, err := g.operations(ctx)
+	f, err := g.inForce(ctx)
 	if err != nil {
 		return ""
 	}
 	claimed := ""
 	for _, from := range entity.From(header) {
-		for _, op := range ops {
-			for _, p := range op.Participants {
-				if code := string(p.Code); owns(p, from.Addr) && (claimed == "" || code < claimed) {
-					claimed = code
-				}
+		for _, s := range f.registered(from.Addr) {
+			if code := string(s.who.Code); claimed == "" || code < claimed {
+				claimed = code
 			}
 		}
 	}

@@ -299,23 +299,22 @@ func (p *Participant) OnlyPlain() bool {
 	return plain
 }
 
-// Owns reports whether an address is registered for the participant: listed, or
-// of one of its mail channels.
-func (p *Participant) Owns(address string) bool {
-	if address == "" {
-		return false
-	}
-	for _, a := range p.Addresses {
-		if strings.EqualFold(a, address) {
-			return true
-		}
-	}
+// Registered are the participant's addresses: those listed, and those of its mail
+// channels.
+func (p *Participant) Registered() []string {
+	out := slices.Clone(p.Addresses)
 	for _, c := range p.Channels {
-		if strings.EqualFold(c.Address, address) {
-			return true
+		if c.Address != "" {
+			out = append(out, c.Address)
 		}
 	}
-	return false
+	return out
+}
+
+// Owns reports whether an address is registered for the participant.
+func (p *Participant) Owns(address string) bool {
+	same := func(a string) bool { return strings.EqualFold(a, address) }
+	return address != "" && slices.ContainsFunc(p.Registered(), same)
 }
 
 // Reaches reports whether an address reaches somebody of the participant: it is
