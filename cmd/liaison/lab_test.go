@@ -40,9 +40,10 @@ func judged(t *testing.T, marks []simulator.Marks, want int) {
 }
 
 func TestLaboratoryFindsEveryFaultOverTheEmbeddedServers(t *testing.T) {
+	t.Parallel()
 	exams := simulator.Alone()
 	if !testing.Short() {
-		exams = append(exams, simulator.Spread(simulator.Pairs(), 40)...)
+		exams = append(exams, simulator.Spread(simulator.Pairs(), 120)...)
 	}
 	marks, err := testRehearseCmd{Dir: t.TempDir()}.rehearse(&app{t.Context(), streams{strings.NewReader(""), io.Discard, os.Stderr}}, exams)
 	if err != nil {
@@ -101,10 +102,11 @@ func (r *realServers) Submit(from, to string, raw []byte) error {
 }
 
 func TestLaboratoryFindsEveryFaultOverDovecotAndPostfix(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	exams := simulator.Alone()
 	if !testing.Short() {
-		exams = append(exams, simulator.Spread(simulator.Pairs(), 100)...)
+		exams = append(exams, simulator.Spread(simulator.Pairs(), 500)...)
 	}
 	l := newLab(&app{t.Context(), streams{strings.NewReader(""), io.Discard, os.Stderr}}, dir, &realServers{t: t, dir: dir}, exams)
 	marks, err := l.run()
