@@ -12,8 +12,9 @@ import (
 )
 
 // interruptionsBeforeHolding is how often a process may die over an inbound, or
-// fail at it, before it is recorded unopened.
-const interruptionsBeforeHolding = 2
+// fail at it, before it is recorded unopened: where processes die of something else,
+// two of them over the same one are still chance.
+const interruptionsBeforeHolding = 3
 
 // blameTime bounds how long it may take to record an inbound's fault.
 const blameTime = 5 * time.Second

@@ -28,7 +28,7 @@ func (r *reader) read(ctx context.Context, b *box) error {
 		if err := r.fill(ctx, b); err != nil {
 			return err
 		}
-		if r.queue.len() == 0 {
+		if r.queue.len() == 0 && !r.unread {
 			return r.advance(ctx)
 		}
 		if err := r.turn(ctx, b); err != nil {
