@@ -34,10 +34,13 @@ func (k *sinkSession) Mail(string, *smtp.MailOptions) error      { return nil }
 func (k *sinkSession) Rcpt(to string, _ *smtp.RcptOptions) error { k.to = to; return nil }
 func (k *sinkSession) Data(r io.Reader) error {
 	data, err := io.ReadAll(r)
+	if err != nil {
+		return err // cut off half way: no mail
+	}
 	k.s.mu.Lock()
 	defer k.s.mu.Unlock()
 	k.s.mails = append(k.s.mails, "To-Envelope: "+k.to+"\r\n"+string(data))
-	return err
+	return nil
 }
 
 func (s *sink) find(parts ...string) string {
