@@ -76,6 +76,34 @@ func TestTextIsReadInWhateverItWasWritten(t *testing.T) {
 	}
 }
 
+func TestASignIsNotTakenForALetterOfAnotherCodePage(t *testing.T) {
+	for _, s := range []string{"\u00a0", "Ware\u00a0", "Sehr\u00a0geehrte Damen", "« Bonjour »", "»Gut«", "¿Qué?", "¡Hola!", "€ 50", "10–12", "25 °C", "½ Palette", "5 m³", "§ 5", "£5", "3 · 4", "©", "Müller®", "µg"} {
+		b, err := charmap.Windows1252.NewEncoder().Bytes([]byte(s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, label := range []string{"", "iso-8859-1"} {
+			if got := toUTF8(b, label); got != s && !(label == "" && s == "µg") {
+				t.Errorf("toUTF8(%q in windows-1252, %q) = %q", s, label, got)
+			}
+		}
+	}
+}
+
+func TestRichTextIsReadInTheCodePageOfItsFont(t *testing.T) {
+	for in, want := range map[string]string{
+		`{\rtf1\ansi\ansicpg1252 5\'a0EUR}`: "5\u00a0EUR",
+		`{\rtf1\ansi\ansicpg1252\deff0{\fonttbl{\f0\fcharset0 Arial;}{\f1\fcharset186 Arial Baltic;}{\f2\fcharset204 Arial;}}\f1 R\'eega {\f2 \'d0\'e8\'e3\'e0} R\'eega\plain  \'fc}`: "Rīga Рига Rīga ü",
+		`{\rtf1\ansi\ansicpg1257 R\'eega}`:                                              "Rīga",
+		`{\rtf1\ansi\deff1{\fonttbl\f0\fcharset0 A;\f1\fcharset161 B;}\'e1\'e2\'e3}`:    "αβγ",
+		`{\rtf1\ansi\uc1 \u299\'e2 {\fonttbl{\f0\fcharset128 MS;}}\f0\'83\'65\'83\'58}`: "ī テス",
+	} {
+		if got := rtfText([]byte(in)); got != want {
+			t.Errorf("rtfText(%s) = %q; want %q", in, got, want)
+		}
+	}
+}
+
 func firstDifference(got, want string) string {
 	a, b := strings.Fields(got), strings.Fields(want)
 	for i := range min(len(a), len(b)) {

@@ -2,6 +2,7 @@ package entity
 
 import (
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
@@ -30,7 +31,7 @@ var alphabets = []string{
 	"ãçáéíóêõâúàª",      // Portuguese
 	"ăîâşșţț",           // Romanian
 	"áíéčšžýúľťňôäďĺŕó", // Slovak
-	"óíáñúé¿¡ü",         // Spanish
+	"óíáñúéü",           // Spanish
 	"ışüçöğİ",           // Turkish
 	"áðíéöóúþæý",        // Icelandic
 	"оаеинтрсвлкдмпуяыьзбгчйхжшюцщэфъё", // Russian
@@ -44,6 +45,9 @@ var codePages = []encoding.Encoding{
 	charmap.ISO8859_2, charmap.ISO8859_15, charmap.ISO8859_13, charmap.ISO8859_5, charmap.ISO8859_7, charmap.KOI8R, charmap.KOI8U, charmap.ISO8859_3, charmap.ISO8859_16,
 	charmap.CodePage852, charmap.CodePage850, charmap.CodePage866,
 }
+
+// dosPages are the last of codePages.
+const dosPages = 3
 
 // letterWeights says for each alphabet what a letter is worth: more where it is
 // common, more too in an alphabet of few, since all of them turn up.
@@ -74,7 +78,11 @@ func guess(b []byte, declared encoding.Encoding) encoding.Encoding {
 	if declared == charmap.Windows1252 {
 		most = max(most+1, 0.5) // its word counts for something
 	}
-	for _, page := range codePages {
+	pages := codePages
+	if declared != nil {
+		pages = pages[:len(pages)-dosPages] // what has a label wasn't written there
+	}
+	for _, page := range pages {
 		if p := plausible(sample, page); p > most+0.01 {
 			best, most = page, p
 		}
@@ -103,16 +111,17 @@ func plausible(b []byte, page encoding.Encoding) float64 {
 	letters := map[rune]int{}
 	common, n := 0.0, 0
 	last := ' '
-	for _, r := range string(text) {
-		if unicode.IsLetter(r) && unicode.IsLetter(last) && isLatin(r) != isLatin(last) {
+	for at, r := range string(text) {
+		if isLetter(r) && isLetter(last) && isLatin(r) != isLatin(last) {
 			common -= 6 // nor mixes scripts in a word
 		}
 		if r >= 0x80 {
 			n++
-			if unicode.IsLetter(r) || r == '¿' || r == '¡' || r == 'ª' {
+			if isLetter(r) || r == 'ª' {
 				letters[r]++
 			} else {
-				common += symbolWeight(r, last)
+				next, _ := utf8.DecodeRune(text[at+utf8.RuneLen(r):])
+				common += signWeight(last, r, next)
 			}
 		}
 		if unicode.IsUpper(r) && unicode.IsLower(last) {
@@ -140,19 +149,44 @@ func plausible(b []byte, page encoding.Encoding) float64 {
 
 func isLatin(r rune) bool { return unicode.Is(unicode.Latin, r) }
 
-// symbolWeight is what a character that is no letter is worth after another.
-func symbolWeight(r, before rune) float64 {
+func isLetter(r rune) bool { return unicode.IsLetter(r) && r != 'µ' } // that one is a unit
+
+// signWeight is what a character that is no letter is worth between two others:
+// as much as a common letter where such a sign belongs, little where it may be
+// half a word in another code page.
+func signWeight(before, r, after rune) float64 {
+	opens, closes := !isLetter(before), !isLetter(after)
+	belongs, elsewhere := opens && closes, -2.0
 	switch r {
-	case '\u00a0', '–', '—', '‘', '’', '“', '”', '„', '‚', '«', '»', '…', '•', '€', '§', '°', '·', '№', '£', '²', '½':
-		if unicode.IsLetter(before) && (r == '°' || r == '§' || r == '½' || r == '·' || r == '•') {
-			return -2
-		}
-		return 1
+	case '\u00a0':
+		return 3
+	case '–', '—', '€', '№':
+		elsewhere = 1
+	case '«', '„', '‘':
+		belongs, elsewhere = opens, 1
+	case '»', '”', '’', '…':
+		belongs, elsewhere = closes, 1
+	case '“': // it opens in English and closes in German
+		belongs, elsewhere = opens || closes, 1
+	case '²', '³':
+		belongs = closes && (opens || before == 'm')
+	case '°':
+		belongs = opens && (closes || after == 'C')
+	case '®', '™':
+		belongs = closes
+	case '©', 'µ', '¿', '¡':
+		belongs = opens
+	case '‚', '•', '·', '§', '£', '¼', '½', '¾', '±', '×', '÷', '¶', '†', '‰':
 	case '\ufffd':
 		return -10
+	default:
+		if r < 0xa0 {
+			return -10
+		}
+		return -3
 	}
-	if r < 0xa0 {
-		return -10
+	if belongs {
+		return 3
 	}
-	return -3
+	return elsewhere
 }

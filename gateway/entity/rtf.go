@@ -5,6 +5,9 @@ import (
 	"encoding/binary"
 	"strconv"
 	"strings"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
 )
 
 // rtfPrefix is the dictionary that compressed rich text begins with (MS-OXRTFCP,
@@ -73,29 +76,39 @@ var rtfSigns = map[string]string{
 // rtf reads rich text as text.
 type rtf struct {
 	out     strings.Builder
-	pending []byte // in the code page
-	charset string
-	hidden  []bool // per group that is open
-	skip    int    // characters that repeat what \u said
+	pending []byte // in the code page of the font
+	ansi    encoding.Encoding
+	fonts   map[int]encoding.Encoding
+	plain   int        // the font where none is named
+	groups  []rtfGroup // that are open; never none
+	skip    int        // characters that repeat what \u said
 	uc      int
 }
 
-const maxRTFGroups = 200
+type rtfGroup struct {
+	hidden bool
+	font   int
+}
+
+// rtfCharsets are the code pages of the character sets that a font can have.
+var rtfCharsets = map[int]uint32{128: 932, 129: 949, 134: 936, 136: 950, 161: 1253, 162: 1254, 163: 1258, 177: 1255, 178: 1256, 186: 1257, 204: 1251, 222: 874, 238: 1250}
+
+const maxRTFGroups, maxRTFFonts = 200, 1000
 
 func rtfText(b []byte) string {
-	r := &rtf{charset: "windows-1252", hidden: []bool{false}, uc: 1}
+	r := &rtf{ansi: charmap.Windows1252, fonts: map[int]encoding.Encoding{}, groups: []rtfGroup{{}}, uc: 1}
 	for len(b) > 0 {
 		switch c := b[0]; c {
 		case '{':
 			r.flush()
-			if len(r.hidden) > maxRTFGroups {
+			if len(r.groups) > maxRTFGroups {
 				return r.out.String()
 			}
-			r.hidden = append(r.hidden, r.hides())
+			r.groups = append(r.groups, *r.group())
 			b = b[1:]
 		case '}':
 			r.flush()
-			r.hidden = r.hidden[:max(1, len(r.hidden)-1)]
+			r.groups = r.groups[:max(1, len(r.groups)-1)]
 			b = b[1:]
 		case '\\':
 			b = r.control(b[1:])
@@ -110,7 +123,8 @@ func rtfText(b []byte) string {
 	return r.out.String()
 }
 
-func (r *rtf) hides() bool { return r.hidden[len(r.hidden)-1] }
+func (r *rtf) group() *rtfGroup { return &r.groups[len(r.groups)-1] }
+func (r *rtf) hides() bool      { return r.group().hidden }
 
 func (r *rtf) write(c byte) {
 	if r.skip > 0 {
@@ -122,7 +136,11 @@ func (r *rtf) write(c byte) {
 
 func (r *rtf) flush() {
 	if len(r.pending) > 0 {
-		r.out.WriteString(toUTF8(r.pending, r.charset))
+		page := r.fonts[r.group().font]
+		if page == nil {
+			page = r.ansi
+		}
+		r.out.WriteString(decoded(r.pending, page))
 		r.pending = r.pending[:0]
 	}
 }
@@ -164,9 +182,21 @@ func (r *rtf) word(name string, number int) {
 	sign := rtfSigns[name]
 	switch {
 	case name == "*" || rtfHidden[name]:
-		r.hidden[len(r.hidden)-1] = true
+		r.group().hidden = true
 	case name == "ansicpg":
-		r.charset = codePageName(uint32(number))
+		if page := encodingOf(codePageName(uint32(number))); page != nil {
+			r.ansi = page
+		}
+	case name == "f":
+		r.flush()
+		r.group().font = number
+	case name == "plain":
+		r.flush()
+		r.group().font = r.plain
+	case name == "deff":
+		r.plain, r.group().font = number, number
+	case name == "fcharset" && len(r.fonts) < maxRTFFonts:
+		r.fonts[r.group().font] = encodingOf(codePageName(rtfCharsets[number]))
 	case name == "uc":
 		r.uc = max(0, min(number, 8))
 	case name == "u" && !r.hides():

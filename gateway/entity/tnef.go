@@ -95,7 +95,7 @@ func (m *tnef) attribute(id uint32, data []byte) {
 	}
 	switch {
 	case id == tnefCodePage && len(data) >= 4:
-		m.charset = fmt.Sprintf("windows-%d", binary.LittleEndian.Uint32(data))
+		m.charset = codePageName(binary.LittleEndian.Uint32(data))
 	case id == tnefBody:
 		m.plain = data
 	case id == tnefMessageProps:
@@ -144,6 +144,14 @@ func codePageName(n uint32) string {
 		return "us-ascii"
 	case 20866:
 		return "koi8-r"
+	case 932:
+		return "shift_jis"
+	case 936:
+		return "gbk"
+	case 949:
+		return "euc-kr"
+	case 950:
+		return "big5"
 	}
 	if n >= 28591 && n <= 28606 {
 		return fmt.Sprintf("iso-8859-%d", n-28590)
