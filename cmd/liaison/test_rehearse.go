@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +46,10 @@ func (c testRehearseCmd) Run(a *app) error {
 	return c.report(a, marks, time.Since(began))
 }
 
+// labSeats is how many participants a laboratory has at most: more exams are
+// held in several, one after the other.
+const labSeats = 800
+
 // rehearse runs the laboratory over the embedded servers.
 func (c testRehearseCmd) rehearse(a *app, exams []simulator.Exam) (marks []simulator.Marks, err error) {
 	if c.Dir == "" {
@@ -52,7 +58,24 @@ func (c testRehearseCmd) rehearse(a *app, exams []simulator.Exam) (marks []simul
 		}
 		defer os.RemoveAll(c.Dir)
 	}
-	l, ends, err := newEmbeddedLab(a, c.Dir, exams)
+	for seated := range slices.Chunk(exams, labSeats) {
+		m, err := c.sit(a, filepath.Join(c.Dir, fmt.Sprintf("lab%d", len(marks)/labSeats+1)), seated)
+		if err != nil {
+			return nil, err
+		}
+		if marks = append(marks, m...); len(exams) > labSeats {
+			c.say(a, "%d of %d exams done.", len(marks), len(exams))
+		}
+	}
+	return marks, nil
+}
+
+// sit holds exams in a laboratory of their own.
+func (c testRehearseCmd) sit(a *app, dir string, exams []simulator.Exam) ([]simulator.Marks, error) {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
+	}
+	l, ends, err := newEmbeddedLab(a, dir, exams)
 	if err != nil {
 		return nil, err
 	}
