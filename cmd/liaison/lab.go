@@ -221,24 +221,31 @@ operations: [operations/*.yaml]
 `
 
 // neighbours lets those who sign with another participant's key do so.
-func (l *lab) neighbours() {
-	var good *openpgp.SecretKey
+func (l *lab) neighbours() error {
+	var good *openpgp.SecretKey // of somebody whose key has no fault
 	for _, e := range l.exams {
-		if o := l.officers[address(e.Code)]; len(e.Faults) == 0 && o.Key != nil {
-			good = o.Key
+		if c := l.casts[e.Code]; c.Key == (simulator.Keys{}) && c.Confirmed == "" && c.Next == "" && l.officers[address(e.Code)].Key != nil {
+			good = l.officers[address(e.Code)].Key
 			break
 		}
 	}
 	for _, e := range l.exams {
-		if l.casts[e.Code].Key.Signs == "neighbour" {
-			l.officers[address(e.Code)].Signs = good
+		if l.casts[e.Code].Key.Signs != "neighbour" {
+			continue
 		}
+		if good == nil {
+			return wrongf("%s: nobody is here whose key could sign for it", e.Name())
+		}
+		l.officers[address(e.Code)].Signs = good
 	}
+	return nil
 }
 
 // examine runs the test over all participants and returns how it did.
 func (l *lab) examine() ([]simulator.Marks, error) {
-	l.neighbours()
+	if err := l.neighbours(); err != nil {
+		return nil, err
+	}
 	order := commtest.Order{Cause: "rehearsal", By: "laboratory", Mode: "TEST", Priority: gateway.Routine, Deadline: operation.Term{Time: labTerm}}
 	if err := l.rehearseBefore(order); err != nil {
 		return nil, err

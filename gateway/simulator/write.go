@@ -118,13 +118,14 @@ func domainOf(address string) string {
 // styleOf tells in which style a mail of ours is sealed, "" where it isn't.
 func styleOf(raw []byte) string {
 	head := strings.ToLower(header(raw, "Content-Type"))
+	has := func(part string) bool { return bytes.Contains(raw, []byte(part)) }
 	switch {
 	case strings.HasPrefix(head, "multipart/encrypted"):
 		return "pgp-mime"
-	case !bytes.Contains(raw, []byte("BEGIN PGP MESSAGE")) && !bytes.Contains(raw, []byte("message.asc")) && !bytes.Contains(raw, []byte(".pgp")):
-		return ""
-	case bytes.Contains(raw, []byte("message.asc")):
+	case has("message.asc"), has("message.bin"): // Octets makes the second
 		return "attachment"
+	case has("BEGIN PGP MESSAGE"), has(".pgp"):
+		return "inline"
 	}
-	return "inline"
+	return ""
 }
