@@ -14,7 +14,7 @@ import (
 type testRehearseCmd struct {
 	jsonFlag
 	Alone   bool   `help:"Each fault alone, without pairs."`
-	All     bool   `help:"All pairs; without it every seventh, which takes a minute instead of a quarter of an hour."`
+	All     bool   `help:"All pairs; without it every seventh, which takes a minute instead of ten."`
 	Dir     string `help:"Folder for the laboratory; a new one, removed afterwards, where none is named." type:"path"`
 	Verbose bool   `help:"Print every exam."`
 }
