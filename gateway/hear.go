@@ -283,9 +283,13 @@ func (h *handling) evidence(p *Probe, op *operation.Operation) Hearing {
 	if who := op.Participant(p.Participant); who != nil {
 		e.Registered = who.Owns(m.From)
 	}
+	f := m.Form
 	switch m.Kind {
 	case entity.AutoReply:
-		if !m.Proven() || m.Form == nil {
+		if f == nil {
+			f = filledIn(m.Text)
+		}
+		if f == nil {
 			e.Kind = HeardAuto
 		}
 	case entity.Bounce, entity.Delay, entity.Delivered, entity.ReadReceipt, entity.Feedback:
@@ -295,7 +299,7 @@ func (h *handling) evidence(p *Probe, op *operation.Operation) Hearing {
 		}
 	}
 	h.signer(&e, p.Operation)
-	h.contents(&e)
+	h.contents(&e, f)
 	if r != nil {
 		e.Aligned = r.Aligned(h.g.opt.AuthServ)
 		e.Outside = r.Outside
@@ -307,6 +311,16 @@ func (h *handling) evidence(p *Probe, op *operation.Operation) Hearing {
 		}
 	}
 	return e
+}
+
+// filledIn is the answer to a test that stands in an automatic mail with
+// somebody's initials, nil where none does: a person wrote it, whatever marks a
+// list put on the mail that carried it.
+func filledIn(text string) *form.Form {
+	if f, _ := form.ParseText(text); f != nil && f.Type() == "TSR" && f.Get("T9") != "" {
+		return f
+	}
+	return nil
 }
 
 // shut opens nothing.
@@ -359,11 +373,11 @@ func (h *handling) signer(e *Hearing, op operation.Code) {
 	}
 }
 
-// contents says what of the question came back.
-func (h *handling) contents(e *Hearing) {
+// contents says what of the question came back, in the form f where there is one.
+func (h *handling) contents(e *Hearing, f *form.Form) {
 	m := h.m
 	e.Codes = testCodes(m.Text)
-	if f := m.Form; f != nil {
+	if f != nil {
 		n := f.Normal()
 		e.Type, e.Boxes = n.Type(), n.JSON()
 		if code := TestCode(n.Get("T2")); code != "" && !slices.Contains(e.Codes, code) {

@@ -52,6 +52,29 @@ func TestLaboratoryFindsEveryFaultOverTheEmbeddedServers(t *testing.T) {
 	judged(t, marks, len(exams))
 }
 
+func TestWhatAPersonComplainsOfIsHeardThroughAListToo(t *testing.T) {
+	t.Parallel()
+	var exams []simulator.Exam
+	for _, e := range simulator.Pairs() {
+		if strings.Contains(e.Name(), "its owner complains") && strings.Contains(e.Name(), "a list sends") {
+			exams = append(exams, e)
+		}
+	}
+	if len(exams) < 4 {
+		t.Fatalf("%d pairs are a complaint and a list; want at least 4", len(exams))
+	}
+	marks, err := testRehearseCmd{Dir: t.TempDir()}.rehearse(&app{t.Context(), streams{strings.NewReader(""), io.Discard, os.Stderr}}, exams)
+	if err != nil {
+		t.Fatal(err)
+	}
+	judged(t, marks, len(exams))
+	for _, m := range marks {
+		if !m.Cause {
+			t.Errorf("%s: found %v; want one of %v", m.Exam.Name(), m.Found.Codes, m.Exam.Label().Codes)
+		}
+	}
+}
+
 // realServers are Dovecot and Postfix between the gateway and the participants.
 type realServers struct {
 	t       *testing.T
