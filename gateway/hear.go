@@ -284,12 +284,21 @@ func (h *handling) evidence(p *Probe, op *operation.Operation) Hearing {
 		e.Registered = who.Owns(m.From)
 	}
 	f := m.Form
+	var inner *entity.Reading
+	if r != nil {
+		inner = attachedOwn(r, m.From)
+	}
+	e.Wrapped = inner != nil && inner.OpenErr != nil && !m.Encrypted
+	if f == nil && inner != nil {
+		f = filledIn(inner.Text)
+	}
 	switch m.Kind {
 	case entity.AutoReply:
 		if f == nil {
 			f = filledIn(m.Text)
 		}
-		if f == nil {
+		sealed := r.OpenErr != nil && strings.TrimSpace(m.Text) == "" // machines reply in the clear
+		if e.Unreadable = sealed; f == nil && !sealed && !e.Wrapped {
 			e.Kind = HeardAuto
 		}
 	case entity.Bounce, entity.Delay, entity.Delivered, entity.ReadReceipt, entity.Feedback:
@@ -304,7 +313,6 @@ func (h *handling) evidence(p *Probe, op *operation.Operation) Hearing {
 		e.Aligned = r.Aligned(h.g.opt.AuthServ)
 		e.Outside = r.Outside
 		e.Apart = m.Encrypted && takenApart(r, h.in.Raw)
-		e.Wrapped = !m.Encrypted && wrapped(r, m.From)
 		var why *openpgp.OpenError
 		if errors.As(r.OpenErr, &why) {
 			e.Unopened = why.Reason
@@ -313,9 +321,9 @@ func (h *handling) evidence(p *Probe, op *operation.Operation) Hearing {
 	return e
 }
 
-// filledIn is the answer to a test that stands in an automatic mail with
-// somebody's initials, nil where none does: a person wrote it, whatever marks a
-// list put on the mail that carried it.
+// filledIn is the answer to a test that stands in a text with somebody's initials,
+// nil where none does: a person wrote it, whatever a list or a scanner made of the
+// mail that carried it.
 func filledIn(text string) *form.Form {
 	if f, _ := form.ParseText(text); f != nil && f.Type() == "TSR" && f.Get("T9") != "" {
 		return f
@@ -335,9 +343,10 @@ func (shut) Verify([]byte, []byte) entity.Signature { return entity.Signature{} 
 // attachedMost bounds how many attached mails are looked into.
 const attachedMost = 4
 
-// wrapped reports whether a sealed mail of the sender's own is attached to a mail,
-// as scanners do with what they can't read.
-func wrapped(r *entity.Reading, from string) bool {
+// attachedOwn is a mail of the sender's own that is attached to a mail, as scanners
+// do; a sealed one, which it doesn't open, before others. nil where there is none.
+func attachedOwn(r *entity.Reading, from string) *entity.Reading {
+	var plain *entity.Reading
 	looked := 0
 	for _, a := range r.Attachments {
 		if a.Type != "message/rfc822" || looked == attachedMost {
@@ -345,11 +354,14 @@ func wrapped(r *entity.Reading, from string) bool {
 		}
 		looked++
 		inner := entity.Read(a.Content, shut{}, entity.Limits{})
-		if inner.OpenErr != nil && slices.Contains(inner.Senders(), from) {
-			return true
+		switch own := slices.Contains(inner.Senders(), from); {
+		case own && inner.OpenErr != nil:
+			return inner
+		case own && plain == nil:
+			plain = inner
 		}
 	}
-	return false
+	return plain
 }
 
 // signer says whose key signed: a participant's of this operation, or our own.

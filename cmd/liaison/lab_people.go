@@ -73,7 +73,7 @@ func (l *lab) person(ctx context.Context, e simulator.Exam, ring *keyring.Ring, 
 	for i := range c.People {
 		o.People = append(o.People, string(rune('A'+i))+"X")
 	}
-	if c.Contacts {
+	if c.Contacts && !c.Alone {
 		o.Deputy = "deputy-" + at
 	}
 	l.mu.Lock()
@@ -93,7 +93,7 @@ func (l *lab) person(ctx context.Context, e simulator.Exam, ring *keyring.Ring, 
 	}
 	o.Key = key
 	if c.Key.Sees {
-		o.Sees = stranger
+		o.Sees = []*openpgp.SecretKey{stranger}
 	}
 	if c.Key.Signs == "other" {
 		o.Signs = stranger
@@ -114,12 +114,15 @@ func (l *lab) person(ctx context.Context, e simulator.Exam, ring *keyring.Ring, 
 	if _, err = ring.Confirm(ctx, l.op.Code, e.Code, fp, "laboratory", "the laboratory made it"); err != nil || c.Next == "" {
 		return err
 	}
-	o.Signs, err = l.nextKey(ctx, e, ring, now)
+	second, err := l.secondKey(ctx, e, ring, now)
+	if c.Next != "away" {
+		o.Signs, o.Sees = second, []*openpgp.SecretKey{key, second}
+	}
 	return err
 }
 
-// nextKey gives a participant a second key.
-func (l *lab) nextKey(ctx context.Context, e simulator.Exam, ring *keyring.Ring, now time.Time) (*openpgp.SecretKey, error) {
+// secondKey registers a second key for a participant.
+func (l *lab) secondKey(ctx context.Context, e simulator.Exam, ring *keyring.Ring, now time.Time) (*openpgp.SecretKey, error) {
 	key, err := simulator.NewKey(string(e.Code), address(e.Code), simulator.Keys{}, now, l.op.Phases.Operation.From.Time)
 	if err != nil {
 		return nil, err

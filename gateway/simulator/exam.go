@@ -81,6 +81,8 @@ func excludes(a, b Fault) bool {
 	switch {
 	case x.Key.Signs != "" && (y.Key.Signs != "" || y.Signing != "" || y.Next != ""), x.Signing != "" && (y.Signing != "" || y.Next != ""):
 		return true
+	case x.Next != "" && y.Next != "", (x.Key.Ends || x.Key.Encrypts) && y.Next == "confirmed": // a fault of its own
+		return true
 	case x.Fill != nil && y.Fill != nil, x.Calls != "" && y.Calls != "", x.People != 1 && y.People != 1, x.People == 0 && y.Contacts:
 		return true
 	case x.Complains && y.Silent: // who says nothing doesn't complain

@@ -52,9 +52,10 @@ type Cast struct {
 	Key       Keys
 	Confirmed string // "" confirmed · proposed · blocked · none
 	Contacts  bool   // two people are registered, a contact and a deputy
+	Alone     bool   // the deputy never answers
 	Calls     string // of a plain participant: "" called back well · none · stranger
 	Replays   bool   // answers with its answer to an earlier test
-	Next      string // a new key signs: "" no · proposed · confirmed
+	Next      string // a second key: "" no · proposed and signs · confirmed and in use · confirmed and a colleague's who is away
 	People    int    // who answer; 1
 }
 
@@ -105,6 +106,13 @@ func keyFaults() []Fault {
 		{Name: "the key is blocked", Slot: AtKeys, Kind: mail, Apply: func(x *Cast) { x.Confirmed = "blocked" }, Codes: codes("KEYREVOKED"), Steps: steps(1)},
 		{Name: "the encryption subkey has expired, the key lives", Slot: AtKeys, Kind: mail, Apply: func(x *Cast) { x.Key.Encrypts = true }, Codes: codes("KEYEXPIRED"), Steps: steps(1)},
 		{Name: "the key ends on the third day of the operation", Slot: AtKeys, Kind: mail, Apply: func(x *Cast) { x.Key.Ends = true }, Codes: codes("KEYEXPIRES"), Steps: steps(1)},
+		{Name: "the key ends on the third day, and a second one that lasts is in use", Slot: AtKeys, Kind: mail,
+			Apply: func(x *Cast) { x.Key.Ends, x.Next = true, "confirmed" }, Codes: codes("KEYEXPIRES"), Ready: true},
+		{Name: "the key ends on the third day, and the one that lasts is a colleague's who is away", Slot: AtKeys, Kind: mail,
+			Apply: func(x *Cast) { x.Key.Ends, x.Next = true, "away" }, Codes: codes("NOANSWER"), Steps: steps(4)},
+		{Name: "the encryption subkey has expired, and a second key is in use", Slot: AtKeys, Kind: mail,
+			Apply: func(x *Cast) { x.Key.Encrypts, x.Next = true, "confirmed" }, Codes: codes("KEYEXPIRED"), Ready: true},
+		{Name: "a colleague who is away has a key too", Slot: AtKeys, Kind: mail, Apply: func(x *Cast) { x.Next = "away" }, Ready: true},
 		{Name: "another key is in use, and its owner complains signed", Slot: AtKeys, Kind: mail,
 			Apply: func(x *Cast) { x.Key.Sees, x.Key.Signs, x.Complains = true, "other", true }, Codes: codes("WRONGKEY", "NODECRYPT"), Steps: steps(4)},
 		{Name: "the secret key is lost, and its owner complains unsigned", Slot: AtKeys, Kind: mail,
@@ -212,7 +220,7 @@ func personFaults() []Fault {
 				}
 			}
 		}, Codes: codes("DISAGREE"), Ready: true},
-		{Name: "the second person never answers", Slot: AtPerson, Kind: mail, Apply: func(x *Cast) { x.Contacts = true }, Codes: codes("NOSECOND"), Ready: true},
+		{Name: "the second person never answers", Slot: AtPerson, Kind: mail, Apply: func(x *Cast) { x.Contacts, x.Alone = true, true }, Codes: codes("NOSECOND"), Ready: true},
 		{Name: "a machine fills the form in", Slot: AtPerson, Kind: mail, Apply: func(x *Cast) { x.Machine = true }, Codes: codes("NOPERSON"), Steps: steps(7)},
 	}
 }

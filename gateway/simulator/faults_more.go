@@ -60,7 +60,7 @@ func writingFaults() []Fault {
 		{Name: "the answer is HTML alone", Slot: AtBody, Kind: mail, Apply: page(HTMLPage), Ready: true},
 		{Name: "the answer's lines are flowed", Slot: AtBody, Kind: mail, Apply: page(FlowedPage), Ready: true},
 		{Name: "the answer's lines are wrapped", Slot: AtBody, Kind: mail, Apply: rewrite(Wrap), Ready: true},
-		{Name: "the form comes back as a file of a word processor", Slot: AtBody, Kind: mail, Apply: page(FilePage), Codes: codes("NOFORM", "FORMBROKEN"), Steps: steps(6)},
+		{Name: "the form comes back as a file of a word processor", Slot: AtBody, Kind: mail, Apply: page(FilePage), Codes: codes("NOFORM", "FORMBROKEN"), Steps: steps(6), Clouds: "NOCODE", CloudsStep: 4},
 		{Name: "a program translates the answer", Slot: AtBody, Kind: mail, Apply: rewrite(Translate), Codes: codes("MANGLED"), Steps: steps(6)},
 		{Name: "the number is written as another region does", Slot: AtBody, Kind: mail, Apply: rewrite(Regional), Codes: codes("MANGLED"), Steps: steps(6)},
 		{Name: "unseen signs stand between the words", Slot: AtBody, Kind: mail, Apply: rewrite(Unseen), Ready: true},

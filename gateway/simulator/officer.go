@@ -26,7 +26,7 @@ type Officer struct {
 	Participant
 	Habits
 	Signs    *openpgp.SecretKey   // with which answers are signed; the participant's own where nil
-	Sees     *openpgp.SecretKey   // with which mail is opened; likewise
+	Sees     []*openpgp.SecretKey // with which mail is opened; likewise
 	People   []string             // initials of those who fill the form in, one answer each
 	Deputy   string               // address of the deputy, who answers when asked
 	Stranger *openpgp.Certificate // to whom answers are sealed by mistake, where the habit says so
@@ -45,13 +45,13 @@ func (o *Officer) signer() *openpgp.SecretKey {
 	return o.Key
 }
 
-// reader is the participant as its mail program opens mail.
-func (o *Officer) reader() Participant {
-	p := o.Participant
+// opener opens mail as the officer's mail program does.
+func (o *Officer) opener(at time.Time) gateway.Examiner {
+	x := o.examiner(at)
 	if o.Sees != nil {
-		p.Key = o.Sees
+		x.Keys = o.Sees
 	}
-	return p
+	return x
 }
 
 // Receive takes a mail from the participant's mail server and returns what that
@@ -80,7 +80,7 @@ func (o *Officer) Receive(raw []byte, envelope string, at time.Time) []Sent {
 
 // answer is how the officer answers a mail.
 func (o *Officer) answer(raw []byte, at time.Time, people []string) []Sent {
-	m := o.reader().Read(raw, at)
+	m := o.opener(at).Mail(raw)
 	if o.Key != nil && (m.Reading == nil || m.Verdict != string(openpgp.Good) || m.Kind == entity.Unreadable || o.Blind(styleOf(raw))) {
 		return o.cannotOpen(raw, at)
 	}
@@ -132,8 +132,7 @@ func (o *Officer) replayed(out []Sent, at time.Time) []Sent {
 // ReceiveSealed takes a form from the WebSocket channel, and returns what the
 // participant's system and its operator submit because of it.
 func (o *Officer) ReceiveSealed(message []byte, at time.Time) []Sent {
-	x := gateway.Examiner{Keys: []*openpgp.SecretKey{o.reader().Key}, Registry: only{o.Gateway, o.To}, At: at}
-	m := x.Sealed(message)
+	m := o.opener(at).Sealed(message)
 	call, ok := readCall(m.Reading)
 	if !ok || o.Silent {
 		return nil

@@ -53,12 +53,14 @@ func (p Participant) Seal(text string, at time.Time, files ...entity.Attachment)
 
 // Read opens a mail as the participant's mail program would, believing only the
 // gateway's signature.
-func (p Participant) Read(raw []byte, at time.Time) *gateway.Message {
+func (p Participant) Read(raw []byte, at time.Time) *gateway.Message { return p.examiner(at).Mail(raw) }
+
+func (p Participant) examiner(at time.Time) gateway.Examiner {
 	x := gateway.Examiner{Registry: only{p.Gateway, p.To}, At: at}
 	if p.Key != nil {
 		x.Keys = []*openpgp.SecretKey{p.Key}
 	}
-	return x.Mail(raw)
+	return x
 }
 
 // only is a registry that knows one certificate.

@@ -67,7 +67,7 @@ func EchoAll(o *Officer, raw []byte, at time.Time) []byte {
 	if header(raw, "Auto-Submitted") != "" {
 		return nil
 	}
-	m := o.reader().Read(raw, at)
+	m := o.opener(at).Mail(raw)
 	if m.Reading == nil {
 		return nil
 	}
@@ -106,7 +106,7 @@ func Ticket(o *Officer, raw []byte, at time.Time) []byte {
 // Signed is a gateway that opens the mail and answers by itself, signed with the
 // registered key, quoting all of it.
 func Signed(o *Officer, raw []byte, at time.Time) []byte {
-	m := o.reader().Read(raw, at)
+	m := o.opener(at).Mail(raw)
 	if header(raw, "Auto-Submitted") != "" || m.Reading == nil || o.Key == nil {
 		return nil
 	}
