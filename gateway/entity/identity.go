@@ -2,6 +2,7 @@ package entity
 
 import (
 	"strings"
+	"unicode"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/text/unicode/norm"
@@ -16,7 +17,8 @@ func Canonical(address string) string {
 	if at < 0 {
 		return strings.ToLower(norm.NFC.String(address))
 	}
-	local, domain := strings.ToLower(norm.NFC.String(address[:at])), strings.TrimRight(address[at+1:], ".")
+	local := strings.ToLower(norm.NFC.String(address[:at]))
+	domain := strings.TrimRightFunc(address[at+1:], func(r rune) bool { return r == '.' || unicode.IsSpace(r) })
 	if ascii, err := idna.Lookup.ToASCII(domain); err == nil {
 		domain = ascii
 	}

@@ -128,7 +128,13 @@ var classifiedMarks = regexp.MustCompile(`(?i:RESTREINT\s+UE|CONFIDENTIEL\s+UE|S
 
 // Classified reports whether a text bears a mark of EU classification, for
 // which the gateway isn't accredited.
-func Classified(text string) bool { return classifiedMarks.MatchString(text) }
+func Classified(text string) bool {
+	lower := strings.ToLower(text)
+	return slices.ContainsFunc(markWords, func(w string) bool { return strings.Contains(lower, w) }) && classifiedMarks.MatchString(text)
+}
+
+// markWords are those of which each mark holds one: looking for them is cheap.
+var markWords = []string{"restr", "confiden", "secret", "-ue/eu-"}
 
 // Answers reports whether a form of one type is expected in answer to another.
 func Answers(typ, to string) bool {

@@ -46,7 +46,13 @@ func (a address) String() string {
 }
 
 // group is the letter part: "C" of C4.2.
-func (a address) group() string { return strings.TrimRight(a.code, "0123456789") }
+func (a address) group() string {
+	n := len(a.code)
+	for n > 0 && '0' <= a.code[n-1] && a.code[n-1] <= '9' {
+		n--
+	}
+	return a.code[:n]
+}
 
 func (a address) number() int {
 	n, _ := strconv.Atoi(a.code[len(a.group()):])

@@ -80,7 +80,11 @@ func (s *Store) Accept(ctx context.Context, in *gateway.Inbound, decide func(gat
 	}
 	repeats := sortedRepeats(in)
 	var receipt *gateway.Receipt
-	err := s.write(ctx, func(t *tx) error {
+	group := ""
+	if in.Session != nil {
+		group = string(in.Session.Operation)
+	}
+	err := s.together(ctx, group, func(t *tx) error {
 		var err error
 		receipt, err = t.accept(in, repeats, decide)
 		return err
@@ -100,6 +104,12 @@ func (t *tx) accept(in *gateway.Inbound, repeats []gateway.Repeat, decide func(g
 	// The names first: on PostgreSQL a second offer of one waits here for the
 	// first one's commit, before anything was decided.
 	for _, r := range repeats {
+		if t.hopeful {
+			if err := t.put(`INSERT INTO repeat (key, digest, inbound) VALUES ($1, $2, $3)`, repeatKey(r), r.Digest[:], id); err != nil {
+				return nil, fmt.Errorf("record a repeat: %w", err)
+			}
+			continue
+		}
 		n, err := t.exec(`INSERT INTO repeat (key, digest, inbound) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, repeatKey(r), r.Digest[:], id)
 		if err != nil {
 			return nil, fmt.Errorf("record a repeat: %w", err)

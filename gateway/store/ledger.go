@@ -65,9 +65,16 @@ func (l *ledger) Similar(op operation.Code, sender operation.ParticipantCode, ha
 
 // count takes the next value of a counter.
 func (t *tx) count(name string) (n int64, err error) {
+	if c := t.counts[name]; c != nil {
+		c.last++
+		return c.last, nil
+	}
 	err = t.row(`INSERT INTO counter (name, value) VALUES ($1, 1) ON CONFLICT (name) DO UPDATE SET value = counter.value + 1 RETURNING value`, name).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("count %s: %w", strings.SplitN(name, "/", 2)[0], err)
+	}
+	if t.counts != nil {
+		t.counts[name] = &counter{last: n, written: n}
 	}
 	return n, nil
 }

@@ -74,25 +74,27 @@ func (t *tx) integrate() (int, error) {
 		return 0, err
 	}
 	fresh := make(map[int64]tlog.Hash)
+	hashes := many{t: t, before: `INSERT INTO tree_hash (position, hash) VALUES `, row: `(CAST(? AS BIGINT), ?)`}
+	places := many{t: t, before: `UPDATE audit SET sequence = v.column1 FROM (VALUES `, row: `(CAST(? AS BIGINT), ?)`, after: `) AS v WHERE audit.id = v.column2`}
 	reader := hashReader(t.ctx, t, fresh)
 	for i, l := range leaves {
 		n := size + int64(i)
-		hashes, err := tlog.StoredHashesForRecordHash(n, l.hash, reader)
+		stored, err := tlog.StoredHashesForRecordHash(n, l.hash, reader)
 		if err != nil {
 			return 0, err
 		}
 		at := tlog.StoredHashIndex(0, n)
-		for k, h := range hashes {
+		for k, h := range stored {
 			fresh[at+int64(k)] = h
-			if err := t.put(`INSERT INTO tree_hash (position, hash) VALUES ($1, $2)`, at+int64(k), h[:]); err != nil {
+			if err := hashes.put(at+int64(k), h[:]); err != nil {
 				return 0, err
 			}
 		}
-		if err := t.put(`UPDATE audit SET sequence = $1 WHERE id = $2`, n, l.id); err != nil {
+		if err := places.put(n, l.id); err != nil {
 			return 0, err
 		}
 	}
-	return len(leaves), nil
+	return len(leaves), errors.Join(hashes.flush(), places.flush())
 }
 
 func (t *tx) waitingLeaves() (list []leaf, err error) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,13 +26,42 @@ var (
 // tx is one transaction, or one savepoint of a batch.
 type tx struct {
 	querier
-	s    *Store
-	ctx  context.Context
-	now  int64                  // the lease clock, read at most once
-	keys map[string]cipher.AEAD // data keys seen in this transaction
-	due  bool                   // something became due: wake after the commit
+	*common
+	s   *Store
+	ctx context.Context
+	now int64 // the lease clock, read at most once
+	due bool  // something became due: wake after the commit
 	// lanes are those on which it did.
 	lanes map[gateway.Lane]struct{}
+}
+
+// common is what the transactions of one commit share.
+type common struct {
+	keys map[string]cipher.AEAD // data keys seen
+	// counts are the counters that were moved; nil where one transaction may fail
+	// alone.
+	counts map[string]*counter
+	// hopeful: a repeat that is known fails the commit, instead of being asked for.
+	hopeful bool
+}
+
+func newCommon() *common { return &common{keys: make(map[string]cipher.AEAD)} }
+
+// counter is one whose row this commit holds.
+type counter struct{ last, written int64 }
+
+// putCounts writes the counters that moved further than their rows say.
+func (c *common) putCounts(ctx context.Context, q querier) error {
+	for _, name := range slices.Sorted(maps.Keys(c.counts)) {
+		n := c.counts[name]
+		if n.last == n.written {
+			continue
+		}
+		if err := q.Put(ctx, `UPDATE counter SET value = $1 WHERE name = $2`, n.last, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *tx) put(query string, args ...any) error           { return t.Put(t.ctx, query, args...) }
@@ -122,7 +152,7 @@ func (s *Store) writeRetrying(ctx context.Context, do func(*tx) error) error {
 }
 
 func (s *Store) writeOnce(ctx context.Context, do func(*tx) error) error {
-	t := &tx{s: s, ctx: ctx, keys: make(map[string]cipher.AEAD)}
+	t := &tx{s: s, ctx: ctx, common: newCommon()}
 	err := s.piped(ctx, func(q querier) error {
 		t.querier = q
 		return runGuarded(t, do)
@@ -131,11 +161,16 @@ func (s *Store) writeOnce(ctx context.Context, do func(*tx) error) error {
 		return err
 	}
 	if t.due {
-		s.due.add(t.lanes)
-		signal(s.wake)
-		signal(s.hint)
+		s.becameDue(t.lanes)
 	}
 	return nil
+}
+
+// becameDue says, after its commit, that something is due on these lanes.
+func (s *Store) becameDue(lanes map[gateway.Lane]struct{}) {
+	s.due.add(lanes)
+	signal(s.wake)
+	signal(s.hint)
 }
 
 func (s *Store) startWriter(ctx context.Context) error {
@@ -159,6 +194,7 @@ func (s *Store) stopWriter() error {
 		close(s.quit)
 	}
 	<-s.done
+	s.groups.close()
 	return nil
 }
 
@@ -238,8 +274,7 @@ func (s *Store) commitBatch(p *prepared, batch []*job, need outlives) {
 		return
 	}
 	if due {
-		s.due.add(lanes)
-		signal(s.wake)
+		s.becameDue(lanes)
 	}
 	answer(batch, nil)
 }
@@ -272,12 +307,15 @@ func (s *Store) runBatch(p *prepared, batch []*job, how apart) (lanes map[gatewa
 	if _, err := p.Exec(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return nil, false, err
 	}
-	keys := make(map[string]cipher.AEAD)
+	shared := newCommon()
+	if how == inOne {
+		shared.counts = make(map[string]*counter)
+	}
 	for _, j := range batch {
 		if j.err = j.ctx.Err(); j.err != nil {
 			continue
 		}
-		t := &tx{querier: p, s: s, ctx: ctx, keys: keys}
+		t := &tx{querier: p, s: s, ctx: ctx, common: shared}
 		if how == each {
 			err = runApart(t, p, j)
 		} else if j.err = runGuarded(t, j.do); j.err != nil {
@@ -290,6 +328,9 @@ func (s *Store) runBatch(p *prepared, batch []*job, how apart) (lanes map[gatewa
 			due = true
 			maps.Copy(lanes, t.lanes)
 		}
+	}
+	if err := shared.putCounts(ctx, p); err != nil {
+		return nil, false, err
 	}
 	_, err = p.Exec(ctx, "COMMIT")
 	return lanes, due, err

@@ -143,6 +143,37 @@ func failingDecision(t *testing.T, r Record) {
 	}
 }
 
+func failingAmongMany(t *testing.T, r Record) {
+	s := open(t, r)
+	broken := errors.New("broken")
+	const many, every = 60, 7
+	var wg sync.WaitGroup
+	for i := range many {
+		wg.Go(func() {
+			_, err := s.Accept(ctx(t), inbound(name("m%d", i)), func(l gateway.Ledger) (*gateway.Decision, error) {
+				d, err := decision(newForm(name("R%d", i), gateway.FormAccepted))(l)
+				if i%every == 0 {
+					return nil, broken
+				}
+				return d, err
+			})
+			if fails := i%every == 0; fails != errors.Is(err, broken) || !fails && err != nil {
+				t.Errorf("Accept(%d) = %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+	last := many - (many+every-1)/every
+	for _, n := range []int{1, last} {
+		if _, err := s.FormByReference(ctx(t), opCode, "", name("OP-7K3 %06d", n)); err != nil {
+			t.Errorf("form number %d of %d: %v; want no number left out", n, last, err)
+		}
+	}
+	if _, err := s.FormByReference(ctx(t), opCode, "", name("OP-7K3 %06d", last+1)); err == nil {
+		t.Errorf("there is a form number %d; want %d forms", last+1, last)
+	}
+}
+
 func occupiedReferences(t *testing.T, r Record) {
 	s := open(t, r)
 	refused, held := newForm("R1", gateway.FormRefused), newForm("R1", gateway.FormHeld)

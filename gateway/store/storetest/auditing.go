@@ -56,11 +56,11 @@ func verify(t *testing.T, s *store.Store, head []byte) store.Report {
 }
 
 func auditVerifies(t *testing.T, r Record) {
-	s := audited(t, r, 21, 3, 8, 13)
+	s := audited(t, r, 121, 3, 8, 13) // more at the end than one statement carries
 	must(t, "Audit", s.Audit(ctx(t), entry("form read", "last")))
 	report := verify(t, s, nil)
-	if !report.OK || report.Size != 21 || report.NotIntegrated != 1 || report.FirstBad != -1 || report.Heads != 3 {
-		t.Errorf("VerifyAudit = %+v; want OK, 21 entries, 1 waiting, 3 heads", report)
+	if !report.OK || report.Size != 121 || report.NotIntegrated != 1 || report.FirstBad != -1 || report.Heads != 3 {
+		t.Errorf("VerifyAudit = %+v; want OK, 121 entries, 1 waiting, 3 heads", report)
 	}
 	h, err := s.SignHead(ctx(t))
 	must(t, "SignHead", err)

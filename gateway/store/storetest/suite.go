@@ -50,6 +50,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Record) {
 		{"AcceptAtOnceIsOneForm", acceptAtOnce},
 		{"AnExclusiveNameWithOtherBytesIsAnError", exclusiveNames},
 		{"ADecisionThatFailsRecordsNothing", failingDecision},
+		{"OneOfManyAtOnceFailsAlone", failingAmongMany},
 		{"OnlyAcceptedAndHeldFormsOccupyAReference", occupiedReferences},
 		{"NumbersAndReferencesAreTakenOnce", numbersOnce},
 		{"ClaimTakesUrgentFirstAndEachOnce", claimOrder},
