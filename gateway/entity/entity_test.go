@@ -176,6 +176,40 @@ func spent() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
+func TestWhatIsSealedInsideWhatIsSealed(t *testing.T) {
+	unopened := beginMessage + "\n\nbm90IG91cnM=\n-----END PGP MESSAGE-----\n"
+	within := func(armor string) string {
+		return "Content-Type: multipart/encrypted; protocol=\"application/pgp-encrypted\"; boundary=i\n\n--i\nContent-Type: application/pgp-encrypted\n\nVersion: 1\n\n--i\nContent-Type: application/octet-stream\n\n" + armor + "\n--i--\n"
+	}
+	beside := func(armor string) string {
+		return "Content-Type: multipart/mixed; boundary=m\n\n--m\nContent-Type: text/plain\n\nsee the file\n--m\nContent-Type: application/octet-stream; name=list.csv.pgp\nContent-Disposition: attachment; filename=list.csv.pgp\n\n" + armor + "\n--m--\n"
+	}
+	signed := "Content-Type: multipart/signed; protocol=\"application/pgp-signature\"; boundary=s\n\n--s\n" + within(unopened) + "\n--s\nContent-Type: application/pgp-signature\n\nGOOD\n--s--\n"
+	for _, c := range []struct {
+		name, mail string
+		kind       Kind
+		text, file string
+	}{
+		{"opened twice", string(PGPMIME(Draft{}, []byte(armored("E|good|AA", within(armored("E|none|", "Content-Type: text/plain\n\nhello")))))), Message, "hello", ""},
+		{"the inner one is somebody else's", string(PGPMIME(Draft{}, []byte(armored("E|good|AA", within(unopened))))), Unreadable, "", ""},
+		{"the inner one is somebody else's, and nothing is signed", string(PGPMIME(Draft{}, []byte(armored("E|none|", within(unopened))))), Unreadable, "", ""},
+		{"signed, and somebody else's inside", "From: a@b.example\nMIME-Version: 1.0\n" + signed, Unreadable, "", ""},
+		{"a file that is sealed once more", string(PGPMIME(Draft{}, []byte(armored("E|good|AA", beside(armored("E|none|", "an,invented,list")))))), Message, "see the file", "list.csv"},
+		{"a file that is somebody else's", string(PGPMIME(Draft{}, []byte(armored("E|good|AA", beside(unopened))))), Message, "see the file", "list.csv.pgp"},
+	} {
+		r := Read([]byte(c.mail), pretend{}, Limits{})
+		if r.Kind != c.kind || strings.TrimSpace(r.Text) != c.text {
+			t.Errorf("%s: %s, %q; want %s, %q", c.name, r.Kind, r.Text, c.kind, c.text)
+		}
+		if r.Kind == Unreadable && (len(r.Problems) != 1 || r.Problems[0].Code != 64) {
+			t.Errorf("%s: %v; want problem 64", c.name, r.Problems)
+		}
+		if got := len(r.Attachments) > 0; c.file != "" && (!got || r.Attachments[0].Name != c.file) {
+			t.Errorf("%s: files %v; want %s", c.name, r.Attachments, c.file)
+		}
+	}
+}
+
 func TestHostileMailIsBounded(t *testing.T) {
 	var deep, many strings.Builder
 	for i := range 3000 {

@@ -57,7 +57,7 @@ func (rd *reader) reason(root *part, c *content) string {
 	switch {
 	case rd.tree.over != "":
 		return "This mail can't be read whole: " + rd.tree.over + "."
-	case c.openErr != nil && !c.opened:
+	case c.openErr != nil:
 		return "The mail is encrypted and could not be opened: " + c.openErr.Error() + "."
 	case root.kind == "multipart/encrypted" && !c.opened:
 		return "The mail says that it is encrypted, but what was encrypted is missing."
@@ -71,7 +71,7 @@ func (rd *reader) reason(root *part, c *content) string {
 
 // codeOf is the number of the problem: 64 can't be decrypted, 18 can't be read.
 func codeOf(root *part, c *content) int {
-	if (c.openErr != nil || root.kind == "multipart/encrypted") && !c.opened {
+	if c.openErr != nil || root.kind == "multipart/encrypted" && !c.opened {
 		return 64
 	}
 	return 18
@@ -139,7 +139,7 @@ type content struct {
 	covers      string
 	signed      []byte
 	protected   *Header
-	openErr     error
+	openErr     error // all of it is sealed, at whatever depth, and nothing of that can be opened
 }
 
 func (c *content) text() string { return strings.Join(c.texts, "\n") }
@@ -300,21 +300,42 @@ func textPart(plain []byte, name, label string) *part {
 }
 
 // under reads a tree that stands under a signature, or under none. What has
-// text of its own under a signature is the message, and armor in it is not.
+// text of its own under a signature is the message, and armor in it is not; where
+// there is no text, nor can the armor be opened, nothing can be read.
 func (rd *reader) under(root *part, sig Signature, layer int) *content {
 	if sig.Verdict != verdictNone {
 		found := rd.find(root)
 		probe := &content{}
 		rd.outsideOf(root, found, probe)
 		if probe.shown || len(found) == 0 {
+			rd.unsealFiles(found)
 			return rd.gather(root)
 		}
 	}
 	c := rd.content(root, layer+1)
-	if !c.opened && c.openErr != nil && sig.Verdict != verdictNone {
-		return rd.gather(root)
+	if c.openErr != nil && sig.Verdict != verdictNone {
+		if all := rd.gather(root); strings.TrimSpace(all.text()) != "" {
+			return all
+		}
 	}
 	return c
+}
+
+// unsealFiles opens the sealed files of a tree that is signed as a whole, so that
+// they can be handed on to whom it is for. What doesn't open stays as it is.
+func (rd *reader) unsealFiles(found []container) {
+	for _, f := range found {
+		if !f.file || f.signed != nil || f.clear || isText(f.part) {
+			continue
+		}
+		o, err := rd.open(f.armor)
+		if err != nil || !o.Encrypted || o.Signature.normal().Verdict == verdictBad {
+			continue
+		}
+		plain := leaf("application/octet-stream", o.Plaintext, "")
+		plain.name, plain.disposition = plainName(f.part.name), "attachment"
+		*f.part = *plain
+	}
 }
 
 // verified reads what a detached signature covers. A server may have changed the
