@@ -91,6 +91,19 @@ func (c *codec) unwrap(operation string, wrapped []byte) (cipher.AEAD, error) {
 	return a, err
 }
 
+// hold keeps the cipher of a wrapped data key that came with a row, where it
+// hasn't been destroyed.
+func (c *codec) hold(keys map[string]cipher.AEAD, operation string, wrapped []byte) error {
+	if wrapped == nil || keys[operation] != nil {
+		return nil
+	}
+	a, err := c.unwrap(operation, wrapped)
+	if err == nil {
+		keys[operation] = a
+	}
+	return err
+}
+
 // forget drops the opened keys of an operation from memory.
 func (c *codec) forget(operation string) {
 	c.mu.Lock()

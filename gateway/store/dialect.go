@@ -18,6 +18,7 @@ type dialect struct {
 	goose      goose.Dialect
 	migrations string
 	skipLocked string             // ends the subselect of a claim of table alias d
+	epoch      string             // reads a node's epoch and keeps it until the commit
 	forUpdate  string             // ends a select whose rows the transaction changes
 	clock      string             // the database's clock in Unix milliseconds; "" means ours
 	snapshot   sql.IsolationLevel // in which many reads see one moment
@@ -26,9 +27,9 @@ type dialect struct {
 }
 
 var (
-	sqlite   = dialect{driver: "sqlite", goose: goose.DialectSQLite3, migrations: "migrations/sqlite"}
+	sqlite   = dialect{driver: "sqlite", goose: goose.DialectSQLite3, migrations: "migrations/sqlite", epoch: "SELECT epoch FROM node WHERE name = $1"}
 	postgres = dialect{driver: "pgx", goose: goose.DialectPostgres, migrations: "migrations/postgres",
-		skipLocked: " FOR UPDATE OF d SKIP LOCKED", forUpdate: " FOR UPDATE",
+		epoch: "SELECT epoch FROM node WHERE name = $1 FOR KEY SHARE", skipLocked: " FOR UPDATE OF d SKIP LOCKED", forUpdate: " FOR UPDATE",
 		snapshot: sql.LevelRepeatableRead, renumber: "SELECT setval(pg_get_serial_sequence('attempt', 'id'), (SELECT coalesce(max(id), 1) FROM attempt)), setval(pg_get_serial_sequence('test_evidence', 'id'), (SELECT coalesce(max(id), 1) FROM test_evidence))",
 		serialize: "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
 		clock:     "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"}

@@ -39,17 +39,19 @@ type deliveryRow struct {
 
 func (t *tx) lockDelivery(id gateway.DeliveryID) (*deliveryRow, error) {
 	r := &deliveryRow{id: string(id)}
+	var wrapped []byte
 	err := t.row(`SELECT form, operation, participant, owner, state, priority, channel, fence, owner_epoch, attempts, dropped,
-		(SELECT count(*) FROM test_probe p WHERE p.delivery = delivery.id) + (SELECT count(*) FROM test_onward o WHERE o.delivery = delivery.id) FROM delivery WHERE id = $1`+t.s.d.forUpdate, r.id).
-		Scan(&r.form, &r.operation, &r.participant, &r.owner, &r.state, &r.priority, &r.channel, &r.fence, &r.epoch, &r.attempts, &r.dropped, &r.tested)
+		(SELECT count(*) FROM test_probe p WHERE p.delivery = delivery.id) + (SELECT count(*) FROM test_onward o WHERE o.delivery = delivery.id),
+		(SELECT wrapped FROM data_key k WHERE k.operation = delivery.operation) FROM delivery WHERE id = $1`+t.s.d.forUpdate, r.id).
+		Scan(&r.form, &r.operation, &r.participant, &r.owner, &r.state, &r.priority, &r.channel, &r.fence, &r.epoch, &r.attempts, &r.dropped, &r.tested, &wrapped)
 	if err != nil {
 		return nil, fmt.Errorf("read delivery %s: %w", id, notFound(err))
 	}
-	return r, nil
+	return r, t.s.codec.hold(t.keys, r.operation, wrapped)
 }
 
 func (t *tx) finish(a *gateway.Attempt, consequence func(gateway.Ledger) (*gateway.Decision, error)) (fenced bool, err error) {
-	ours, err := t.ours() // before the delivery's row: the order in which Claim locks
+	ours, err := t.willBeOurs() // before the delivery's row: the order in which Claim locks
 	if err != nil {
 		return false, err
 	}
@@ -62,7 +64,7 @@ func (t *tx) finish(a *gateway.Attempt, consequence func(gateway.Ledger) (*gatew
 	if err := t.appendEvidence(r.operation, e); err != nil {
 		return false, err
 	}
-	if !ours || r.fence != a.Delivery.Fence || r.owner != t.s.opt.Node || r.epoch != t.s.epoch {
+	if !ours() || r.fence != a.Delivery.Fence || r.owner != t.s.opt.Node || r.epoch != t.s.epoch {
 		return true, nil
 	}
 	if err := t.follow(r, a); err != nil {

@@ -76,15 +76,21 @@ func (t *tx) ours() (bool, error) {
 		return t.s.mode == serving, nil // nobody else serves a file that we hold the lock of
 	}
 	var epoch int64
-	suffix := ""
-	if t.s.d.forUpdate != "" {
-		suffix = " FOR KEY SHARE"
-	}
-	err := t.row(`SELECT epoch FROM node WHERE name = $1`+suffix, t.s.opt.Node).Scan(&epoch)
+	err := t.row(t.s.d.epoch, t.s.opt.Node).Scan(&epoch)
 	if err != nil {
 		return false, fmt.Errorf("read this node's epoch: %w", notFound(err))
 	}
 	return epoch == t.s.epoch, nil
+}
+
+// willBeOurs is ours for those who ask something more before they need the answer.
+func (t *tx) willBeOurs() (func() bool, error) {
+	if t.s.mode != serving || t.s.lock != nil {
+		return func() bool { return t.s.mode == serving }, nil
+	}
+	var epoch int64
+	err := t.Ask(t.ctx, []any{&epoch}, t.s.d.epoch, t.s.opt.Node)
+	return func() bool { return epoch == t.s.epoch }, err
 }
 
 // Heartbeat says that this node lives and prolongs the claims of attempts that

@@ -15,7 +15,8 @@ import (
 type pipeline struct {
 	conn    *pgx.Conn
 	waiting *pgx.Batch
-	bytes   int // of its long values
+	asked   map[int][]any // where answers to what waits go, by its place
+	bytes   int           // of its long values
 }
 
 // What waits in memory before it is sent in any case.
@@ -74,11 +75,17 @@ func (p *pipeline) rollback() {
 // send sends what waits and one more statement, whose result the caller takes.
 func (p *pipeline) send(ctx context.Context, query string, args ...any) (pgx.BatchResults, error) {
 	p.waiting.Queue(query, args...)
-	before := p.waiting.Len() - 1
+	before, asked := p.waiting.Len()-1, p.asked
 	results := p.conn.SendBatch(ctx, p.waiting)
-	p.waiting, p.bytes = &pgx.Batch{}, 0
-	for range before {
-		if _, err := results.Exec(); err != nil {
+	p.waiting, p.asked, p.bytes = &pgx.Batch{}, nil, 0
+	for i := range before {
+		var err error
+		if dest := asked[i]; dest != nil {
+			err = results.QueryRow().Scan(dest...)
+		} else {
+			_, err = results.Exec()
+		}
+		if err != nil {
 			return nil, ended(results, err)
 		}
 	}
@@ -104,6 +111,15 @@ func (p *pipeline) Put(ctx context.Context, query string, args ...any) error {
 		_, err := p.Exec(ctx, query, args...)
 		return err
 	}
+	p.waiting.Queue(query, slices.Clone(args)...)
+	return nil
+}
+
+func (p *pipeline) Ask(_ context.Context, dest []any, query string, args ...any) error {
+	if p.asked == nil {
+		p.asked = make(map[int][]any)
+	}
+	p.asked[p.waiting.Len()] = dest
 	p.waiting.Queue(query, slices.Clone(args)...)
 	return nil
 }

@@ -12,6 +12,9 @@ type querier interface {
 	// one, at the latest with the commit.
 	Put(ctx context.Context, query string, args ...any) error
 	Exec(ctx context.Context, query string, args ...any) (int64, error)
+	// Ask puts a question to which there is one row; its answer is in dest once a
+	// later question has been answered.
+	Ask(ctx context.Context, dest []any, query string, args ...any) error
 	Query(ctx context.Context, query string, args ...any) (rows, error)
 	QueryRow(ctx context.Context, query string, args ...any) row
 }
@@ -48,6 +51,10 @@ func (p plain) Exec(ctx context.Context, query string, args ...any) (int64, erro
 func (p plain) Put(ctx context.Context, query string, args ...any) error {
 	_, err := p.q.ExecContext(ctx, query, args...)
 	return err
+}
+
+func (p plain) Ask(ctx context.Context, dest []any, query string, args ...any) error {
+	return p.QueryRow(ctx, query, args...).Scan(dest...)
 }
 
 func (p plain) Query(ctx context.Context, query string, args ...any) (rows, error) {
@@ -163,6 +170,10 @@ func (p *prepared) Exec(_ context.Context, query string, args ...any) (int64, er
 func (p *prepared) Put(ctx context.Context, query string, args ...any) error {
 	_, err := p.Exec(ctx, query, args...)
 	return err
+}
+
+func (p *prepared) Ask(ctx context.Context, dest []any, query string, args ...any) error {
+	return p.QueryRow(ctx, query, args...).Scan(dest...)
 }
 
 func (p *prepared) Query(_ context.Context, query string, args ...any) (rows, error) {

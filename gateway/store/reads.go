@@ -73,12 +73,15 @@ func (s *Store) Form(ctx context.Context, id gateway.FormID) (*gateway.Form, err
 
 // form reads one form whole. What was erased is an error: errErased.
 func (s *Store) form(ctx context.Context, q querier, where string, args ...any) (*gateway.Form, error) {
-	var sealed []byte
-	f, err := scanForm(q.QueryRow(ctx, `SELECT `+formColumns+`, sealed_content FROM form WHERE `+where, args...), &sealed)
+	var sealed, wrapped []byte
+	f, err := scanForm(q.QueryRow(ctx, `SELECT `+formColumns+`, sealed_content, (SELECT wrapped FROM data_key k WHERE k.operation = form.operation) FROM form WHERE `+where, args...), &sealed, &wrapped)
 	if err != nil {
 		return nil, fmt.Errorf("read a form: %w", err)
 	}
 	o := s.opener(ctx, q)
+	if err := s.codec.hold(o.keys, string(f.Operation), wrapped); err != nil {
+		return nil, fmt.Errorf("read form %s: %w", f.ID, err)
+	}
 	if err := o.json(string(f.Operation), "form", string(f.ID), "content", sealed, &f.Content); err != nil {
 		return nil, fmt.Errorf("read form %s: %w", f.ID, err)
 	}
