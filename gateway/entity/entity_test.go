@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -176,7 +177,7 @@ func spent() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-func TestWhatIsSealedInsideWhatIsSealed(t *testing.T) {
+func TestWhatIsSealedInsideIsOpenedOrTheMailIsUnreadable(t *testing.T) {
 	unopened := beginMessage + "\n\nbm90IG91cnM=\n-----END PGP MESSAGE-----\n"
 	within := func(armor string) string {
 		return "Content-Type: multipart/encrypted; protocol=\"application/pgp-encrypted\"; boundary=i\n\n--i\nContent-Type: application/pgp-encrypted\n\nVersion: 1\n\n--i\nContent-Type: application/octet-stream\n\n" + armor + "\n--i--\n"
@@ -194,7 +195,10 @@ func TestWhatIsSealedInsideWhatIsSealed(t *testing.T) {
 		{"the inner one is somebody else's", string(PGPMIME(Draft{}, []byte(armored("E|good|AA", within(unopened))))), Unreadable, "", ""},
 		{"the inner one is somebody else's, and nothing is signed", string(PGPMIME(Draft{}, []byte(armored("E|none|", within(unopened))))), Unreadable, "", ""},
 		{"signed, and somebody else's inside", "From: a@b.example\nMIME-Version: 1.0\n" + signed, Unreadable, "", ""},
-		{"a file that is sealed once more", string(PGPMIME(Draft{}, []byte(armored("E|good|AA", beside(armored("E|none|", "an,invented,list")))))), Message, "see the file", "list.csv"},
+		{"a file that the same key signed and sealed", string(PGPMIME(Draft{}, []byte(armored("E|good|AA", beside(armored("E|good|AA", "an,invented,list")))))), Message, "see the file", "list.csv"},
+		{"a file that another key signed", string(PGPMIME(Draft{}, []byte(armored("E|good|AA", beside(armored("E|good|BB", "an,invented,list")))))), Message, "see the file", "list.csv.pgp"},
+		{"a file that nobody signed", string(PGPMIME(Draft{}, []byte(armored("E|good|AA", beside(armored("E|none|", "an,invented,list")))))), Message, "see the file", "list.csv.pgp"},
+		{"a file beside one that is somebody else's", string(PGPMIME(Draft{}, []byte(armored("E|good|AA", strings.Replace(beside(unopened), "text/plain\n", "application/pdf; name=a.pdf\n", 1))))), Message, "", "a.pdf"},
 		{"a file that is somebody else's", string(PGPMIME(Draft{}, []byte(armored("E|good|AA", beside(unopened))))), Message, "see the file", "list.csv.pgp"},
 	} {
 		r := Read([]byte(c.mail), pretend{}, Limits{})
@@ -207,6 +211,45 @@ func TestWhatIsSealedInsideWhatIsSealed(t *testing.T) {
 		if got := len(r.Attachments) > 0; c.file != "" && (!got || r.Attachments[0].Name != c.file) {
 			t.Errorf("%s: files %v; want %s", c.name, r.Attachments, c.file)
 		}
+	}
+}
+
+// greedy is an Opener whose messages are as large as they may be.
+type greedy struct {
+	pretend
+	files     int64 // bytes that came out of bombs
+	unbounded bool  // asked for without a limit
+}
+
+func (g *greedy) Open(m []byte, most int64) (Opened, error) {
+	o, err := g.pretend.Open(m, most)
+	g.unbounded = g.unbounded || most <= 0
+	if err == nil && strings.HasPrefix(string(o.Plaintext), "bomb") {
+		g.files += most
+		o.Plaintext = make([]byte, max(most, 0))
+	}
+	return o, err
+}
+
+func TestAllThatIsOpenedOfAMailIsBoundedTogether(t *testing.T) {
+	inner := "Content-Type: multipart/mixed; boundary=m\n\n--m\nContent-Type: text/plain\n\nsee the files\n"
+	for i := range 10 {
+		inner += "--m\nContent-Type: application/octet-stream; name=b.zip.pgp\nContent-Disposition: attachment; filename=b.zip.pgp\n\n" + armored("E|good|AA", fmt.Sprint("bomb", i)) + "\n"
+	}
+	inner += "--m--\n"
+	raw := PGPMIME(Draft{}, []byte(armored("E|good|AA", inner)))
+	g := &greedy{}
+	if r := Read(raw, g, Limits{}); r.Text != "see the files" {
+		t.Errorf("Read = %+v; want its text", see(r))
+	}
+	if g.unbounded {
+		t.Error("something was opened without a limit")
+	}
+	if g.files == 0 {
+		t.Error("none of the files was opened; want as many as there is room for")
+	}
+	if most := 2 * (int64(len(raw)) + openedMore); g.files > most {
+		t.Errorf("%d bytes were opened of a mail of %d; want at most %d", g.files, len(raw), most)
 	}
 }
 

@@ -120,6 +120,7 @@ type reader struct {
 	tree   tree
 	opener Opener
 	opens  int
+	opened int64 // bytes that came out
 	// wrapped: a report that a report brought back is being read.
 	wrapped bool
 }
@@ -244,10 +245,13 @@ func (rd *reader) enter(f *container, layer int) *content {
 	return c
 }
 
-// errTooMany is a mail of nothing but armor.
-var errTooMany = errors.New("it holds too many OpenPGP messages")
+var (
+	errTooMany  = errors.New("it holds too many OpenPGP messages") // a mail of nothing but armor
+	errTooLarge = errors.New("what it holds is too large once opened")
+)
 
 // open opens the first reading that can be; the error is that of the likeliest.
+// All that is opened of a mail is at most twice what one message of it may be.
 func (rd *reader) open(readings [][]byte) (Opened, error) {
 	var first error
 	for _, message := range readings {
@@ -255,8 +259,13 @@ func (rd *reader) open(readings [][]byte) (Opened, error) {
 			rd.tree.exceed(errTooMany.Error())
 			return Opened{}, errTooMany
 		}
-		o, err := rd.opener.Open(message, rd.tree.limits.Size)
+		left := 2*rd.tree.limits.Size - rd.opened
+		if left <= 0 {
+			return Opened{}, errTooLarge
+		}
+		o, err := rd.opener.Open(message, min(rd.tree.limits.Size, left))
 		if err == nil {
+			rd.opened += int64(len(o.Plaintext))
 			return o, nil
 		}
 		if first == nil {
@@ -299,96 +308,8 @@ func textPart(plain []byte, name, label string) *part {
 	return leaf(kind, plain, label)
 }
 
-// under reads a tree that stands under a signature, or under none. What has
-// text of its own under a signature is the message, and armor in it is not; where
-// there is no text, nor can the armor be opened, nothing can be read.
-func (rd *reader) under(root *part, sig Signature, layer int) *content {
-	if sig.Verdict != verdictNone {
-		found := rd.find(root)
-		probe := &content{}
-		rd.outsideOf(root, found, probe)
-		if probe.shown || len(found) == 0 {
-			rd.unsealFiles(found)
-			return rd.gather(root)
-		}
-	}
-	c := rd.content(root, layer+1)
-	if c.openErr != nil && sig.Verdict != verdictNone {
-		if all := rd.gather(root); strings.TrimSpace(all.text()) != "" {
-			return all
-		}
-	}
-	return c
-}
-
-// unsealFiles opens the sealed files of a tree that is signed as a whole, so that
-// they can be handed on to whom it is for. What doesn't open stays as it is.
-func (rd *reader) unsealFiles(found []container) {
-	for _, f := range found {
-		if !f.file || f.signed != nil || f.clear || isText(f.part) {
-			continue
-		}
-		o, err := rd.open(f.armor)
-		if err != nil || !o.Encrypted || o.Signature.normal().Verdict == verdictBad {
-			continue
-		}
-		plain := leaf("application/octet-stream", o.Plaintext, "")
-		plain.name, plain.disposition = plainName(f.part.name), "attachment"
-		*f.part = *plain
-	}
-}
-
-// verified reads what a detached signature covers. A server may have changed the
-// blanks and line breaks around it; what counts as read is what verifies.
-func (rd *reader) verified(p *part, d *detached, layer int) *content {
-	signature := rd.tree.content(d.by)
-	signed := crlf(d.over.raw)
-	sig := rd.opener.Verify(signed, signature).normal()
-	over := d.over
-	for _, form := range otherForms {
-		if sig.Verdict != verdictBad {
-			break
-		}
-		if other := form(signed); other != nil {
-			if s := rd.opener.Verify(other, signature).normal(); s.Verdict != verdictBad {
-				sig, over = s, rd.tree.parse(other, 1)
-			}
-		}
-	}
-	c := rd.under(over, sig, layer)
-	c.protected = first(c.protected, protectedHeader(over))
-	c.opened = true
-	if c.signature.normal().Verdict == verdictNone {
-		c.signature, c.signed = sig, over.raw
-	}
-	return c
-}
-
-// otherForms are forms in which a part may have been signed, other than with
-// CRLF (RFC 3156, section 5): with a last line break more or less, without blanks
-// at the ends of lines, and as it was before "From " was quoted. nil: no other.
-var otherForms = []func([]byte) []byte{
-	func(b []byte) []byte { return append(bytes.Clone(b), "\r\n"...) },
-	func(b []byte) []byte {
-		if !bytes.HasSuffix(b, []byte("\r\n")) {
-			return nil
-		}
-		return b[:len(b)-2]
-	},
-	func(b []byte) []byte {
-		lines := bytes.Split(b, []byte("\r\n"))
-		for i := range lines {
-			lines[i] = bytes.TrimRight(lines[i], " \t")
-		}
-		return bytes.Join(lines, []byte("\r\n"))
-	},
-	func(b []byte) []byte {
-		if !bytes.Contains(b, []byte("\r\n>From ")) {
-			return nil
-		}
-		return bytes.ReplaceAll(b, []byte("\r\n>From "), []byte("\r\nFrom "))
-	},
-}
+// sameHand reports whether two signatures are one key's and prove the same.
+func sameHand(a, b Signature) bool { return a.Verdict == b.Verdict && a.Fingerprint == b.Fingerprint }
 
 // joinWithin bounds how far apart the signatures of one mail's text and files
 // may lie, so that pieces of two mails are not taken for one.
@@ -406,7 +327,7 @@ func (rd *reader) join(to *content, f *container, layer int) bool {
 	}
 	a, b := to.signature.normal(), c.signature.normal()
 	apart := a.Made.Sub(b.Made).Abs()
-	if a.Verdict != b.Verdict || a.Fingerprint != b.Fingerprint || apart > joinWithin || c.encrypted != to.encrypted {
+	if !sameHand(a, b) || apart > joinWithin || c.encrypted != to.encrypted {
 		return false
 	}
 	for _, text := range c.texts {

@@ -129,7 +129,7 @@ var classifiedMarks = regexp.MustCompile(`(?i:RESTREINT\s+UE|CONFIDENTIEL\s+UE|S
 // Classified reports whether a text bears a mark of EU classification, for
 // which the gateway isn't accredited.
 func Classified(text string) bool {
-	lower := strings.ToLower(text)
+	lower := strings.ToLower(strings.ToUpper(text)) // as the expression folds: a long s is an s
 	return slices.ContainsFunc(markWords, func(w string) bool { return strings.Contains(lower, w) }) && classifiedMarks.MatchString(text)
 }
 

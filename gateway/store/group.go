@@ -5,6 +5,7 @@ import (
 	"maps"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"liaison/gateway"
 )
@@ -14,7 +15,7 @@ import (
 // what waits there together becomes one transaction and one commit.
 type groups struct {
 	mu      sync.Mutex
-	groups  map[string]*group // those that are under way
+	byName  map[string]*group // those that are under way
 	closed  bool
 	running sync.WaitGroup
 }
@@ -40,7 +41,7 @@ func (s *Store) together(ctx context.Context, group string, do func(*tx) error) 
 	if !s.groups.join(group, j, s.commitTogether) {
 		return errClosed
 	}
-	<-j.done // each batch ends when all who wait for it have given up
+	<-j.done
 	return j.err
 }
 
@@ -52,10 +53,13 @@ func (g *groups) join(name string, j *job, commit func([]*job)) bool {
 	if g.closed {
 		return false
 	}
-	in := g.groups[name]
+	if g.byName == nil {
+		g.byName = make(map[string]*group)
+	}
+	in := g.byName[name]
 	if in == nil {
 		in = &group{}
-		g.groups[name] = in
+		g.byName[name] = in
 	}
 	if in.waiting = append(in.waiting, j); in.commits < commitsMost {
 		in.commits++
@@ -72,14 +76,14 @@ func (g *groups) join(name string, j *job, commit func([]*job)) bool {
 func (g *groups) next(name string) []*job {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	in := g.groups[name]
+	in := g.byName[name]
 	n := min(len(in.waiting), batchMost)
 	batch := in.waiting[:n:n]
 	if in.waiting = in.waiting[n:]; n > 0 {
 		return batch
 	}
 	if in.commits--; in.commits == 0 {
-		delete(g.groups, name)
+		delete(g.byName, name)
 	}
 	return nil
 }
@@ -93,17 +97,25 @@ func (g *groups) close() {
 }
 
 // commitTogether commits a batch in one transaction; where one of it fails, each
-// in its own.
+// in its own, which waits for no other.
 func (s *Store) commitTogether(batch []*job) {
-	if len(batch) == 1 || s.tryTogether(batch) != nil {
-		var all sync.WaitGroup
-		for _, j := range batch {
-			all.Go(func() { j.err = s.writeRetrying(j.ctx, j.do) })
-		}
-		all.Wait()
+	if len(batch) > 1 && s.tryTogether(batch) == nil {
+		answer(batch, nil)
+		return
 	}
-	answer(batch, nil)
+	var all sync.WaitGroup
+	for _, j := range batch {
+		all.Go(func() {
+			j.err = s.writeRetrying(j.ctx, j.do)
+			close(j.done)
+		})
+	}
+	all.Wait()
 }
+
+// togetherMost is how long one may wait for the others of its batch: a database
+// that hangs holds each up for as long as its own context lasts, and no longer.
+const togetherMost = 30 * time.Second
 
 func (s *Store) tryTogether(batch []*job) error {
 	ctx, stop := whileAnyWaits(batch)
@@ -133,9 +145,10 @@ func (s *Store) tryTogether(batch []*job) error {
 	return err
 }
 
-// whileAnyWaits is a context that ends when all of the batch's have.
+// whileAnyWaits is a context that ends when all of the batch's have, or after
+// togetherMost.
 func whileAnyWaits(batch []*job) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithTimeout(context.Background(), togetherMost)
 	var left atomic.Int64
 	left.Store(int64(len(batch)))
 	stops := make([]func() bool, len(batch))

@@ -129,8 +129,7 @@ func open(ctx context.Context, dsn string, opt Options, m mode) (_ *Store, err e
 	}
 	s := &Store{d: d, opt: opt, mode: m, dsn: path, wake: make(chan struct{}, 1), hint: make(chan struct{}, 1),
 		quit: make(chan struct{}), done: make(chan struct{}),
-		groups: groups{groups: make(map[string]*group)},
-		due:    dueLanes{lanes: make(map[gateway.Lane]struct{}), exists: make(map[gateway.Lane]bool), sweep: true}}
+		due: dueLanes{lanes: make(map[gateway.Lane]struct{}), exists: make(map[gateway.Lane]bool), sweep: true}}
 	defer func() {
 		if err != nil {
 			_ = s.closeFiles()
