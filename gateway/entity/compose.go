@@ -44,8 +44,9 @@ func Inner(text string, parts []Attachment, subject string) []byte {
 // PGPMIME wraps a sealed entity (RFC 3156, section 4).
 func PGPMIME(h Draft, armored []byte) []byte {
 	var b bytes.Buffer
-	boundary := boundaryOf(string(armored), h.MessageID, nil)
+	boundary := boundaryOf("", h.MessageID, nil) // no line of an armor begins with "--=_"
 	h.write(&b)
+	b.Grow(len(armored) + 1024)
 	b.WriteString("Content-Type: multipart/encrypted; protocol=\"application/pgp-encrypted\";\r\n boundary=\"" + boundary + "\"\r\n\r\n")
 	b.WriteString("--" + boundary + "\r\nContent-Type: application/pgp-encrypted\r\nContent-Description: PGP/MIME version identification\r\n\r\nVersion: 1\r\n")
 	b.WriteString("--" + boundary + "\r\nContent-Type: application/octet-stream; name=\"encrypted.asc\"\r\nContent-Description: OpenPGP encrypted message\r\nContent-Disposition: inline; filename=\"encrypted.asc\"\r\n\r\n")
