@@ -84,9 +84,10 @@ func (s *Store) Accept(ctx context.Context, in *gateway.Inbound, decide func(gat
 	if in.Session != nil {
 		group = string(in.Session.Operation)
 	}
+	sum := sha256.Sum256(in.Raw) // here, not while others wait for the writer
 	err := s.together(ctx, group, func(t *tx) error {
 		var err error
-		receipt, err = t.accept(in, repeats, decide)
+		receipt, err = t.accept(in, sum, repeats, decide)
 		return err
 	})
 	var was errKnown
@@ -99,7 +100,7 @@ func (s *Store) Accept(ctx context.Context, in *gateway.Inbound, decide func(gat
 	return receipt, nil
 }
 
-func (t *tx) accept(in *gateway.Inbound, repeats []gateway.Repeat, decide func(gateway.Ledger) (*gateway.Decision, error)) (*gateway.Receipt, error) {
+func (t *tx) accept(in *gateway.Inbound, sum [sha256.Size]byte, repeats []gateway.Repeat, decide func(gateway.Ledger) (*gateway.Decision, error)) (*gateway.Receipt, error) {
 	id := newID()
 	// The names first: on PostgreSQL a second offer of one waits here for the
 	// first one's commit, before anything was decided.
@@ -139,7 +140,7 @@ func (t *tx) accept(in *gateway.Inbound, repeats []gateway.Repeat, decide func(g
 	if err := t.name(r, d); err != nil {
 		return nil, err
 	}
-	return r, t.insertInbound(in, d, r)
+	return r, t.insertInbound(in, sum, d, r)
 }
 
 // name fills in the number and reference of the form that a receipt is about.
@@ -170,9 +171,8 @@ type inboundDetail struct {
 	SHA256   string           `json:"sha256"`
 }
 
-func (t *tx) insertInbound(in *gateway.Inbound, d *gateway.Decision, r *gateway.Receipt) error {
+func (t *tx) insertInbound(in *gateway.Inbound, sum [sha256.Size]byte, d *gateway.Decision, r *gateway.Receipt) error {
 	op := string(d.Operation)
-	sum := sha256.Sum256(in.Raw)
 	detail, err := t.sealJSON(op, "inbound", r.Inbound, "detail", inboundDetail{Reason: d.Reason, Alarm: d.Alarm, Envelope: in.Envelope,
 		Session: in.Session, SubmitID: in.SubmitID, SHA256: hex.EncodeToString(sum[:])})
 	if err != nil {

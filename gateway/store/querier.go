@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"database/sql"
+	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -90,7 +92,7 @@ func (p *pool) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 	if st := p.stmts[query]; st != nil || len(p.stmts) >= preparedMost {
 		return st, nil
 	}
-	st, err := p.db.PrepareContext(ctx, query)
+	st, err := p.db.PrepareContext(ctx, unnamed(query))
 	if err == nil {
 		p.stmts[query] = st
 	}
@@ -114,6 +116,27 @@ func (p *pool) QueryRow(ctx context.Context, query string, args ...any) row {
 		return p.plain.QueryRow(ctx, query, args...) // reports the same error
 	}
 	return st.QueryRowContext(ctx, args...)
+}
+
+// unnamed writes $1, $2, … as ? where each stands once and in order: SQLite takes
+// $1 for a name, and its driver asks for the name of each parameter with every run.
+func unnamed(query string) string {
+	var b strings.Builder
+	rest := query
+	for n := 1; ; n++ {
+		before, after, more := strings.Cut(rest, "$")
+		b.WriteString(before)
+		if !more {
+			return b.String()
+		}
+		number := strconv.Itoa(n)
+		after, inOrder := strings.CutPrefix(after, number)
+		if !inOrder || after != "" && after[0] >= '0' && after[0] <= '9' {
+			return query
+		}
+		b.WriteByte('?')
+		rest = after
+	}
 }
 
 // prepared runs SQL on one SQLite connection, each text prepared once. The
@@ -146,7 +169,7 @@ func (p *prepared) stmt(query string) (*sql.Stmt, error) {
 	if st := p.stmts[query]; st != nil {
 		return st, nil
 	}
-	st, err := p.conn.PrepareContext(context.Background(), query)
+	st, err := p.conn.PrepareContext(context.Background(), unnamed(query))
 	if err != nil {
 		return nil, err
 	}
