@@ -60,7 +60,7 @@ func (t *tx) insertForm(f *gateway.Form) error {
 		f.ID = gateway.NewFormID()
 	}
 	id, op := string(f.ID), string(f.Operation)
-	content, err := t.sealJSON(op, "form", id, "content", f.Content)
+	content, err := t.sealContent(f)
 	if err != nil {
 		return fmt.Errorf("seal a form: %w", err)
 	}

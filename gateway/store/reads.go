@@ -82,7 +82,7 @@ func (s *Store) form(ctx context.Context, q querier, where string, args ...any) 
 	if err := s.codec.hold(o.keys, string(f.Operation), wrapped); err != nil {
 		return nil, fmt.Errorf("read form %s: %w", f.ID, err)
 	}
-	if err := o.json(string(f.Operation), "form", string(f.ID), "content", sealed, &f.Content); err != nil {
+	if err := o.content(f, sealed); err != nil {
 		return nil, fmt.Errorf("read form %s: %w", f.ID, err)
 	}
 	if len(f.Content.JSON) > 0 {
