@@ -23,8 +23,8 @@ type flowCost struct {
 
 // Repetitions that a cost is the mean of.
 const (
-	costRounds = 100
-	costMails  = 500
+	costRounds = 500
+	costMails  = 5000
 )
 
 // cost compares what the gateways used with the least.
