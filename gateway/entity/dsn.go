@@ -117,8 +117,10 @@ func recipientIn(h *Header) string {
 }
 
 func typedAddress(v string) string {
-	if kind, addr, ok := strings.Cut(v, ";"); ok && !strings.Contains(kind, "@") {
-		v = addr
+	for range 2 { // some programs put the type before an address that has it
+		if kind, addr, ok := strings.Cut(v, ";"); ok && !strings.Contains(kind, "@") {
+			v = addr
+		}
 	}
 	v = strings.Trim(strings.TrimSpace(v), "<>")
 	if route, addr, ok := strings.Cut(v, ":"); ok && strings.HasPrefix(route, "@") {

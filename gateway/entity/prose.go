@@ -42,8 +42,8 @@ func (rd *reader) proseReport(root *part, from sender) *report {
 	if len(list) == 0 && n.original != nil && (from == agent || from == nullPath && h.AutoSubmitted == "" || root.kind == "multipart/report") {
 		list = n.fromOriginal()
 	}
-	if len(list) == 0 && from == agent && n.original != nil { // about whom, it doesn't say
-		if said := n.essence(); weight(said) > 1 {
+	if len(list) == 0 && from == agent { // about whom, it doesn't say
+		if said := n.essence(); weight(said) > 1 && (n.original != nil || undelivered.MatchString(said)) {
 			list = []Recipient{n.judge("", said)}
 		}
 	}
@@ -153,7 +153,9 @@ var (
 	retry = compiled(`(?i)(will|shall|would) (be re-?tried|be retrying|continue to|keep) ?|still being retried|not (need|have) to re-?send|do not re-?send|warning (message )?only|advisory-only|attempts? (will|to deliver.{0,40}) (be made|continue)|(temporary|transient) (failure|delay)|not (yet )?be(en)? delivered (yet|so far|after)|delivery .{0,30}(delayed|postponed|deferred)|has been (delayed|postponed)|will try again|weiter(e|hin)? .{0,30}(versucht|zustellversuche)|nouvelle(s)? tentative|se volver. a intentar`)
 	// givenUp outweighs everything that sounds like a delay.
 	givenUp = compiled(`(?i)permanent(ly)?|(giv(e|ing|en)|gave) up|not going to (re)?try|fatal err|(deleted|removed) from (the )?(mail )?queue|no (further|more) (delivery )?attempts?|aborted|did not reach|undeliverable|failed|expired|too long`)
-	final   = compiled(`(?i)permanent(ly)?( |$)(fail|err|fatal)|(giv(ing|en)|gave) up|not going to (re)?try|no (further|more) (delivery )?attempts?|(deleted|removed) from (the )?(mail )?queue|permanent error`)
+	// undelivered says that it is about a mail that didn't arrive.
+	undelivered = compiled(`(?i)(could|can|was|were|has|have) ?n(o|')t (be(en)? )?deliver|undeliver|delivery .{0,20}fail|fail.{0,20}deliver`)
+	final       = compiled(`(?i)permanent(ly)?( |$)(fail|err|fatal)|(giv(ing|en)|gave) up|not going to (re)?try|no (further|more) (delivery )?attempts?|(deleted|removed) from (the )?(mail )?queue|permanent error`)
 )
 
 // entry is where a report names a recipient.
@@ -272,10 +274,10 @@ func (n *notice) entriesIn(i int, line string) []entry {
 		return n.entry(m, i, inList)
 	}
 	if m := behind.FindStringSubmatch(line); m != nil {
-		if piped.MatchString(line) || i > 0 && !strings.ContainsRune(n.lines[i-1], '@') {
-			return n.entry(m, i, inList)
+		if n.named(i) {
+			return nil
 		}
-		return nil
+		return n.entry(m, i, inList)
 	}
 	if m := transcribed.FindStringSubmatch(line); m != nil {
 		return n.entry(m, i, inTranscript)
@@ -287,6 +289,20 @@ func (n *notice) entriesIn(i int, line string) []entry {
 		}
 	}
 	return out
+}
+
+// named reports whether the lines before i, up to a blank one, name whom that
+// speaks of by an address; a program or a file is none.
+func (n *notice) named(i int) bool {
+	if piped.MatchString(n.lines[i]) {
+		return false
+	}
+	for j := i - 1; j >= max(0, i-8) && strings.TrimSpace(n.lines[j]) != ""; j-- {
+		if strings.ContainsRune(n.lines[j], '@') {
+			return true
+		}
+	}
+	return false
 }
 
 // entry makes an entry of a match: its first group with an address, and in a
