@@ -56,6 +56,9 @@ func (t *tree) parse(raw []byte, depth int) *part {
 	if p.name == "" {
 		p.name = fileName(p.params["name"])
 	}
+	if p.kind == "application/octet-stream" && strings.HasSuffix(strings.ToLower(p.name), ".p7m") { // RFC 8551, section 3.9
+		p.kind = "application/pkcs7-mime"
+	}
 	if p.header.raw("Content-Type") == "" && beginsWithPart(body) { // the field is lost
 		p.kind = "multipart/mixed"
 	}
