@@ -14,12 +14,18 @@ type address struct {
 // parseAddress reads "C4", "C4.2" or "c04.02".
 func parseAddress(s string) (address, bool) {
 	code, row, dotted := strings.Cut(strings.ToUpper(strings.TrimSpace(s)), ".")
-	letters := len(code) - len(strings.TrimLeft(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+	letters := 0
+	for letters < len(code) && 'A' <= code[letters] && code[letters] <= 'Z' {
+		letters++
+	}
 	if letters < 1 || letters > 2 || !shortNumber(code[letters:]) || (dotted && !shortNumber(row)) {
 		return address{}, false
 	}
-	n, _ := strconv.Atoi(code[letters:])
-	a := address{code: code[:letters] + strconv.Itoa(n), row: 1}
+	a := address{code: code, row: 1}
+	if code[letters] == '0' {
+		n, _ := strconv.Atoi(code[letters:])
+		a.code = code[:letters] + strconv.Itoa(n)
+	}
 	if dotted {
 		a.row, _ = strconv.Atoi(row)
 	}
@@ -27,7 +33,8 @@ func parseAddress(s string) (address, bool) {
 }
 
 func shortNumber(s string) bool {
-	return len(s) >= 1 && len(s) <= 2 && strings.Trim(s, "0123456789") == ""
+	digit := func(c byte) bool { return '0' <= c && c <= '9' }
+	return len(s) == 1 && digit(s[0]) || len(s) == 2 && digit(s[0]) && digit(s[1])
 }
 
 // canonical is the key under which a box is kept; "" for no address.
