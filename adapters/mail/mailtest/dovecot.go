@@ -47,6 +47,7 @@ func Dovecot(t T, accounts ...string) *Real {
 		fmt.Fprintf(&users, "%s:{PLAIN}%s::::::\n", a, r.Password)
 	}
 	write(t, filepath.Join(dir, "users"), 0o644, users.String())
+	folders(t, dir, "mail")
 	own(t, filepath.Join(dir, "mail"), "nobody")
 	write(t, filepath.Join(dir, "dovecot.conf"), 0o644, fmt.Sprintf(dovecotConf, dir, ports["imap"], ports["imaps"], ports["lmtp"], ports["auth"]))
 	r.process = &process{command: []string{program, "-F", "-c", filepath.Join(dir, "dovecot.conf")}, address: r.IMAPAddr, log: filepath.Join(dir, "log")}

@@ -69,6 +69,16 @@ func folder(t T, name string) string {
 	return dir
 }
 
+// folders makes folders under dir that other users may enter.
+func folders(t T, dir string, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatalf("make a folder: %v", err)
+		}
+	}
+}
+
 // freePort returns a loopback port that was free just now.
 func freePort(t T) string {
 	t.Helper()
@@ -88,8 +98,8 @@ func write(t T, name string, mode os.FileMode, content string) {
 	}
 }
 
-// own gives a folder to a user.
-func own(t T, dir, name string) {
+// own gives a file or folder to a user.
+func own(t T, path, name string) {
 	t.Helper()
 	u, err := user.Lookup(name)
 	if err != nil {
@@ -97,11 +107,8 @@ func own(t T, dir, name string) {
 	}
 	uid, _ := strconv.Atoi(u.Uid)
 	gid, _ := strconv.Atoi(u.Gid)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatalf("make %s: %v", dir, err)
-	}
-	if err := os.Chown(dir, uid, gid); err != nil {
-		t.Fatalf("give %s to %s: %v", dir, name, err)
+	if err := os.Chown(path, uid, gid); err != nil {
+		t.Fatalf("give %s to %s: %v", path, name, err)
 	}
 }
 

@@ -3,7 +3,6 @@ package mailtest
 import (
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -48,12 +47,11 @@ func Postfix(t T, opt PostfixOptions) *Real {
 		auth = "smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = dovecot\nsmtpd_sasl_path = inet:" + opt.Auth.AuthAddr +
 			"\nsmtpd_tls_auth_only = yes\nsmtpd_client_restrictions = permit_sasl_authenticated, reject\nsmtpd_relay_restrictions = permit_sasl_authenticated, reject\n"
 	}
-	for _, sub := range []string{"queue", "conf"} {
-		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
-			t.Fatalf("make Postfix's folders: %v", err)
-		}
-	}
+	folders(t, dir, "queue", "conf", "data")
 	own(t, filepath.Join(dir, "data"), "postfix")
+	// What cleans the queue before a start writes here without root's rights.
+	write(t, filepath.Join(dir, "log"), 0o644, "")
+	own(t, filepath.Join(dir, "log"), "postfix")
 	conf := filepath.Join(dir, "conf")
 	write(t, filepath.Join(conf, "main.cf"), 0o644, fmt.Sprintf(postfixMain, dir, strings.Join(domains, ", "), strings.Join(routes, ", "), opt.SizeLimit)+auth)
 	write(t, filepath.Join(conf, "master.cf"), 0o644, fmt.Sprintf(postfixMaster, r.SMTPAddr))
