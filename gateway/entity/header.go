@@ -96,6 +96,10 @@ func splitHeader(raw []byte) (fields []Field, body []byte, whole bool) {
 	}
 	for len(rest) > 0 {
 		line, after := cutLine(rest)
+		if len(line) > 0 && len(bytes.TrimRight(line, " \t")) == 0 && goesOn(after) {
+			rest = after // folding with nothing in it (RFC 5322, section 4.2)
+			continue
+		}
 		if len(bytes.TrimRight(line, " \t")) == 0 {
 			flush()
 			return fields, after, true
@@ -121,6 +125,17 @@ func splitHeader(raw []byte) (fields []Field, body []byte, whole bool) {
 	}
 	flush()
 	return fields, rest, true
+}
+
+// commonFields are those that programs write and people don't begin a text with.
+var commonFields = map[string]bool{"mime-version": true, "content-type": true, "content-transfer-encoding": true, "content-disposition": true,
+	"message-id": true, "from": true, "to": true, "cc": true, "date": true, "received": true, "return-path": true}
+
+// goesOn reports whether a header goes on behind a line of blanks.
+func goesOn(rest []byte) bool {
+	line, _ := cutLine(rest)
+	name, _, _ := bytes.Cut(line[:min(len(line), 256)], []byte(":"))
+	return isField(line) && commonFields[strings.ToLower(string(name))]
 }
 
 // isField reports whether a line begins with a field's name and a colon.
