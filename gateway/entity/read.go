@@ -97,9 +97,13 @@ func withLineFeeds(raw []byte) []byte {
 	return out
 }
 
-// pastEmptyLines drops what exports put before a header: lines of nothing.
+// byteOrderMark is what editors put before UTF-8.
+var byteOrderMark = []byte("\xEF\xBB\xBF")
+
+// pastEmptyLines drops what exports put before a header: a byte order mark, lines
+// of nothing.
 func pastEmptyLines(raw []byte) []byte {
-	rest := bytes.TrimLeft(raw, " \t\r\n")
+	rest := bytes.TrimLeft(bytes.TrimPrefix(raw, byteOrderMark), " \t\r\n")
 	if line, _ := cutLine(rest); len(rest) < len(raw) && isField(line) {
 		return rest
 	}
