@@ -125,8 +125,11 @@ func (e Exam) Label() Label {
 	}
 	l.Told = nil
 	for _, f := range e.Faults {
-		if f.Clouds != "" {
-			l.Codes, l.Steps = append(l.Codes, f.Clouds), append(l.Steps, f.CloudsStep)
+		if len(e.Faults) == 1 && len(f.Steps) > 0 {
+			break // nothing hides it
+		}
+		for _, s := range f.Clouds {
+			l.Codes, l.Steps = append(l.Codes, s.Code), append(l.Steps, s.Step)
 		}
 	}
 	return l

@@ -40,10 +40,9 @@ type Fault struct {
 	Ready bool     // the participant can be reached all the same
 	Later bool     // what makes it ready comes after the test's end
 
-	// Clouds is what is seen of it all the same where another fault keeps the
-	// answer away that would clear it up: a code, and its step.
-	Clouds     string
-	CloudsStep int
+	// Clouds are what may be seen of it where another fault keeps the answer away
+	// that would clear it up, or what it would be seen by.
+	Clouds []Seen
 }
 
 // Cast is a participant as faults change it, before the operation begins.
@@ -85,10 +84,18 @@ func fill(f func(f *form.Form)) func(*Cast) {
 	return func(x *Cast) { x.Fill = func(g *form.Form, _ int) { f(g) } }
 }
 
-// one and two are the labels' steps.
+// steps and codes are parts of labels.
 func steps(n ...int) []int { return n }
 
 func codes(c ...string) []string { return c }
+
+// Seen is a code found at a step.
+type Seen struct {
+	Code string
+	Step int
+}
+
+func seen(code string, step int) []Seen { return []Seen{{code, step}} }
 
 // Faults are all that the laboratory knows.
 func Faults() []Fault {
@@ -138,7 +145,7 @@ func serverFaults() []Fault {
 		{Name: "a forwarding behind doesn't know the host", Slot: AtServer, Kind: mail, Apply: reports(true, Report{Action: "failed", Status: "5.1.2", Text: "host or domain name not found", After: soon}), Codes: codes("BOUNCE"), Steps: steps(3)},
 		{Name: "the servers can't agree on TLS", Slot: AtServer, Kind: mail, Apply: reports(true, Report{Action: "failed", Status: "5.7.10", Text: "TLS required", After: soon}), Codes: codes("BOUNCE"), Steps: steps(3)},
 		{Name: "the mail is delayed behind the server and never comes", Slot: AtServer, Kind: mail, Apply: reports(true, Report{Action: "delayed", Status: "4.4.1", Text: "connection timed out", After: soon}), Codes: codes("DELAYED"), Steps: steps(3)},
-		{Name: "the mail is delayed and then delivered", Slot: AtServer, Kind: mail, Apply: reports(false, Report{Action: "delayed", Status: "4.4.1", Text: "connection timed out"}), Ready: true, Clouds: "DELAYED", CloudsStep: 3},
+		{Name: "the mail is delayed and then delivered", Slot: AtServer, Kind: mail, Apply: reports(false, Report{Action: "delayed", Status: "4.4.1", Text: "connection timed out"}), Ready: true, Clouds: seen("DELAYED", 3)},
 		{Name: "the mail lies in the spam folder", Slot: AtServer, Kind: mail, Apply: func(x *Cast) { x.Swallow = true }, Codes: codes("NOANSWER", "SPAM"), Steps: steps(4)},
 		{Name: "somebody reported the mail as spam", Slot: AtServer, Kind: mail, Apply: reports(true, Report{Kind: "feedback", After: soon}), Codes: codes("SPAM"), Steps: steps(3)},
 		{Name: "a success report, and then an answer", Slot: AtServer, Kind: mail, Apply: reports(false, Report{Action: "delivered", Status: "2.0.0", Text: "250 ok"}), Ready: true},
@@ -149,8 +156,8 @@ func serverFaults() []Fault {
 func replierFaults() []Fault {
 	return []Fault{
 		{Name: "out of office, and nobody stands in", Slot: AtReplier, Kind: mail, Apply: func(x *Cast) { x.Auto, x.Silent = Vacation, true }, Codes: codes("AUTOREPLY"), Steps: steps(3)},
-		{Name: "out of office, and the deputy answers", Slot: AtReplier, Kind: mail, Apply: func(x *Cast) { x.Auto, x.Contacts, x.People = Vacation, true, 0 }, Codes: codes("AUTOREPLY"), Ready: true, Clouds: "AUTOREPLY", CloudsStep: 3},
-		{Name: "an automatic reply quotes what was opened", Slot: AtReplier, Kind: mail, Apply: func(x *Cast) { x.Auto, x.Silent = EchoAll, true }, Codes: codes("ECHO"), Steps: steps(5), Clouds: "ECHO", CloudsStep: 5},
+		{Name: "out of office, and the deputy answers", Slot: AtReplier, Kind: mail, Apply: func(x *Cast) { x.Auto, x.Contacts, x.People = Vacation, true, 0 }, Codes: codes("AUTOREPLY"), Ready: true, Clouds: seen("AUTOREPLY", 3)},
+		{Name: "an automatic reply quotes what was opened", Slot: AtReplier, Kind: mail, Apply: func(x *Cast) { x.Auto, x.Silent = EchoAll, true }, Codes: codes("ECHO"), Steps: steps(5), Clouds: []Seen{{"ECHO", 5}, {"AUTOREPLY", 3}}},
 	}
 }
 
@@ -171,7 +178,7 @@ func signingFaults() []Fault {
 		{Name: "the answer is signed by a key that nobody registered", Slot: AtSigning, Kind: mail, Apply: func(x *Cast) { x.Key.Signs = "other" }, Codes: codes("WRONGKEY"), Steps: steps(5)},
 		{Name: "the signature covers a part alone", Slot: AtSigning, Kind: mail, Apply: func(x *Cast) { x.Signing = "part" }, Codes: codes("BADSIG"), Steps: steps(5)},
 		{Name: "the answer was changed after it was signed", Slot: AtSigning, Kind: mail, Apply: func(x *Cast) { x.Signing = "tampered" }, Codes: codes("BADSIG"), Steps: steps(5)},
-		{Name: "the answer is encrypted to somebody else", Slot: AtSigning, Kind: mail, Apply: func(x *Cast) { x.Signing = "sealed-elsewhere" }, Codes: codes("NODECRYPT"), Steps: steps(5), Clouds: "NODECRYPT", CloudsStep: 5},
+		{Name: "the answer is encrypted to somebody else", Slot: AtSigning, Kind: mail, Apply: func(x *Cast) { x.Signing = "sealed-elsewhere" }, Codes: codes("NODECRYPT"), Steps: steps(5), Clouds: seen("NODECRYPT", 5)},
 		{Name: "the answer comes from a private address", Slot: AtSigning, Kind: mail, Apply: func(x *Cast) { x.Address2 = "officer@private.example" }, Codes: codes("NOTSENDER"), Steps: steps(5)},
 		{Name: "a server adds a footer outside the signature", Slot: AtSigning, Kind: mail, Apply: func(x *Cast) { x.Out = append(x.Out, Footer) }, Codes: codes("MANGLED", "BADSIG"), Steps: steps(5)},
 		{Name: "the answer to an earlier test comes again", Slot: AtSigning, Kind: mail, Apply: func(x *Cast) { x.Replays = true }, Codes: codes("REPLAY"), Steps: steps(4)},
