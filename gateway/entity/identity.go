@@ -18,11 +18,12 @@ func Canonical(address string) string {
 		return strings.ToLower(norm.NFC.String(address))
 	}
 	local := strings.ToLower(norm.NFC.String(address[:at]))
-	domain := strings.TrimRightFunc(address[at+1:], func(r rune) bool { return r == '.' || unicode.IsSpace(r) })
+	// Lower case first: of some letters that are capitals IDNA knows the small ones alone.
+	domain := strings.TrimRightFunc(strings.ToLower(address[at+1:]), func(r rune) bool { return r == '.' || unicode.IsSpace(r) })
 	if ascii, err := idna.Lookup.ToASCII(domain); err == nil {
 		domain = ascii
 	}
-	return local + "@" + strings.TrimRight(strings.ToLower(domain), ".") // other scripts' dots are dots now
+	return local + "@" + strings.TrimRight(domain, ".") // other scripts' dots are dots now
 }
 
 // Readable is an address with its domain in letters, as people write it.
