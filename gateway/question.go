@@ -209,4 +209,3 @@ func (h *handling) codes() []string {
 	}
 	return append(out, testCodes(h.m.Reading.Text)...)
 }
-

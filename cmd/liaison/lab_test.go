@@ -67,6 +67,7 @@ func TestOneFaultHidesTheOtherOnlyAsFarAsItMust(t *testing.T) {
 		{"a second one that lasts is in use", "the clock is a day behind"},
 		{"a colleague's who is away", "complain"},
 		{"the second person never answers", "a ticket system"},
+		{"a colleague's who is away", "an automatic reply quotes"},
 	} {
 		before := len(exams)
 		for _, e := range simulator.Pairs() {
