@@ -26,8 +26,13 @@ const (
 )
 
 // Names of the rungs, as reports show them.
-var rungNames = [...]string{"configured and reachable", "keys", "taken by the next server", "no evidence against it", "opened", "signed by the right key",
-	"intact", "filled in by a person", "in time", "travels onward"}
+var rungNames = [...]string{"set up and reachable", "encryption keys", "accepted by the next server", "no error came back", "decrypted there", "signed by the right key",
+	"unchanged", "filled in by a person", "answered before the deadline", "travels on to others"}
+
+// ladderWords explain the rungs to readers who never saw the program.
+const ladderWords = "How far a channel is proven: L0 it is set up and can be reached; L1 its encryption keys are valid to the end; L2 the next server accepted the message; " +
+	"L3 no error came back; L4 the message was decrypted there; L5 the answer is signed by the right key; L6 nothing was changed on the way; L7 a person filled the test form in; " +
+	"L8 the answer came before the deadline; L9 forms travel on to other participants, and from them."
 
 func (r Rung) String() string { return rungNames[r] }
 

@@ -154,20 +154,23 @@ func point(p Past, now time.Time) Point {
 	return out
 }
 
-// Headline says in a sentence how it stands, and whom the operation waits for.
+// Headline says first whether the operation can begin and for whom it waits, then
+// how everyone stands.
 func (r Report) Headline() string {
-	parts := []string{fmt.Sprintf("%d of %d participants are ready", r.Counts[Green]+r.Counts[Amber], len(r.Participants))}
+	first := "Ready to begin: everyone can be reached or is waived."
+	if n := len(r.Gate.Waiting); n > 0 {
+		first = fmt.Sprintf("Not ready to begin: %s not ready and not waived (%s).", isAre(n), codes(r.Gate.Waiting))
+	}
+	parts := []string{isAre(r.Counts[Green]) + " ready", isAre(r.Counts[Amber]) + " ready with limits"}
 	if n := len(r.Gate.Waived); n > 0 {
 		parts = append(parts, fmt.Sprintf("%s waived by the organiser (%s)", isAre(n), codes(r.Gate.Waived)))
 	}
-	if n := len(r.Gate.Waiting); n > 0 {
-		parts = append(parts, fmt.Sprintf("%s neither (%s)", isAre(n), codes(r.Gate.Waiting)))
-	}
-	gate := "the gate between preparation and operation is open."
-	if !r.Gate.Open {
-		gate = "the gate between preparation and operation is not open."
-	}
-	return strings.Join(parts, ", ") + ": " + gate
+	return fmt.Sprintf("%s Of %d participants %s.", first, len(r.Participants), strings.Join(parts, ", "))
+}
+
+// WayOut says what the organiser can do where a task isn't done in time.
+func (r Report) WayOut() string {
+	return fmt.Sprintf("Whoever can't be made ready in time the organiser may waive, with a reason and a signature: liaison test waive %s PARTICIPANT.", r.Operation)
 }
 
 func isAre(n int) string {
@@ -207,8 +210,8 @@ func (r Report) JSON() []byte {
 
 // What the verdicts mean, for readers who never saw the program.
 var meaning = map[Verdict]string{
-	Green:    "Ready. The first channel is proven up to a person who filled the test form in, and a second one that shares neither key nor server with it works too.",
-	Amber:    "Ready with limits. One channel is proven up to a person; if it fails there is no second way, or nobody who stands in, or the proof grows old.",
+	Green:    "Ready. The first channel is proven up to a person who filled the test form in, and a second one that shares neither key nor server with it works too. A proof holds for 14 days.",
+	Amber:    "Ready with limits, which stand below each. One channel is proven up to a person. The operation needn't wait for them.",
 	Red:      "Not ready. No channel is proven up to a person.",
 	Away:     "Nobody answered, but they were closed by their own calendar.",
 	Running:  "The test goes on.",

@@ -27,8 +27,9 @@ func (r Report) HTML() ([]byte, error) {
 	page := struct {
 		Report
 		Groups        []group
+		Ladder        string
 		Matrix, Trend template.HTML
-	}{Report: r, Matrix: r.matrix(), Trend: r.trend()}
+	}{Report: r, Ladder: ladderWords, Matrix: r.matrix(), Trend: r.trend()}
 	for _, v := range verdicts {
 		if list := r.Of(v); len(list) > 0 {
 			page.Groups = append(page.Groups, group{v, meaning[v], list})

@@ -51,9 +51,11 @@ func TestReportOfAMixedRunSaysWhatIsReadyAndWhoMustDoWhatByWhen(t *testing.T) {
 	page := stdhtml.UnescapeString(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(string(html), " "))
 	for name, document := range map[string]string{"text": string(r.Text()), "html": page} {
 		for _, want := range []string{
-			"4 of 7 participants are ready, 1 is waived by the organiser (FI), 2 are neither (PL, DE): the gate between preparation and operation is not open.",
-			"pgp-mail jco@pl.example: proven up to L3 (no evidence against it), fails at L4 (opened)",
-			"mail desk@other.example: proven up to L8 (in time)",
+			"Not ready to begin: 2 are not ready and not waived (PL, DE). Of 7 participants 1 is ready, 3 are ready with limits, 1 is waived by the organiser (FI).",
+			"up to and including",
+			"liaison test waive OP-7K3 PARTICIPANT",
+			"pgp-mail jco@pl.example: proven up to L3 (no error came back), fails at L4 (decrypted there)",
+			"mail desk@other.example: proven up to L8 (answered before the deadline)",
 			"plain: no nominal data",
 			"2027-01-11: their system is delivered on 8 January; phone until then",
 			"One person can do it; nobody has shown yet that somebody else can too.",

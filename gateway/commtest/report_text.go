@@ -13,11 +13,12 @@ func (r Report) Text() []byte {
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	p("READINESS OF %s: %s", r.Operation, r.Title)
-	p("Operational phase %s to %s. Organiser %s. Test %s (%s) of %s.", r.Begins, r.Ends, r.Organiser, r.Run, r.Cause, r.Started.Format("2006-01-02 15:04 MST"))
 	p("%s", r.Headline())
+	p("Operational phase %s to %s. Organiser %s. Test %s, started %s (%s).", r.Begins, r.Ends, r.Organiser, r.Run, r.Started.Format("2006-01-02 15:04 MST"), r.Cause)
 	if r.Next != "" {
 		p("The next scheduled test is on %s.", r.Next)
 	}
+	p("%s", ladderWords)
 	for _, v := range verdicts {
 		list := r.Of(v)
 		if len(list) == 0 {
@@ -45,13 +46,15 @@ func (r Report) Text() []byte {
 		for _, t := range list.tasks {
 			p("  %s  %-6s %s (%s; %s)", t.By, t.Participant, t.Do, t.Who, t.Code)
 		}
+		if len(list.tasks) > 0 && list.tasks[0].Needed {
+			p("%s", r.WayOut())
+		}
 	}
 	p("\nTREND")
 	for _, h := range r.History {
 		p("  %-14s %s  %-24s %s", h.Run, h.Day, h.Cause, counted(h.Counts))
 	}
-	p("\nL0 reachable, L1 keys, L2 taken by the next server, L3 nothing against it, L4 opened, L5 signed, L6 intact, L7 filled in by a person, L8 in time, L9 travels onward.")
-	p("Made on %s by %s. Its signature is by %s.", r.Made.Format("2006-01-02 15:04:05 MST"), r.Unit, r.Fingerprint)
+	p("\nMade on %s by %s. Its signature is by %s.", r.Made.Format("2006-01-02 15:04:05 MST"), r.Unit, r.Fingerprint)
 	return []byte(b.String())
 }
 
@@ -96,7 +99,7 @@ func (c ShownCell) Words() string {
 func (r Report) why(s Shown) []string {
 	var out []string
 	if w := s.Waiver; w != nil {
-		line := fmt.Sprintf("waived until %s: %s", w.Until.Format("2006-01-02"), w.Reason)
+		line := fmt.Sprintf("waived by the organiser up to and including %s: %s", w.Until.Format("2006-01-02"), w.Reason)
 		if !w.Holds {
 			line += "; it does not hold: " + w.Why
 		}
