@@ -44,7 +44,7 @@ func (r Report) Text() []byte {
 			p("  Nothing is left to do.")
 		}
 		for _, t := range list.tasks {
-			p("  %s  %-6s %s (%s; %s)", t.By, t.Participant, t.Do, t.Who, t.Code)
+			p("  %s  %-6s %s: %s (%s)", t.By, t.Participant, t.Who, t.Do, t.Code)
 		}
 		if len(list.tasks) > 0 && list.tasks[0].Needed {
 			p("%s", r.WayOut())
