@@ -10,7 +10,7 @@ import (
 // Finish implements gateway.Store.
 func (s *Store) Finish(ctx context.Context, a *gateway.Attempt, consequence func(gateway.Ledger) (*gateway.Decision, error)) error {
 	fenced := false
-	err := s.write(ctx, func(t *tx) error {
+	err := s.writeSoon(ctx, func(t *tx) error {
 		fenced = false
 		var err error
 		fenced, err = t.finish(a, consequence)

@@ -16,7 +16,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the "pgx" driver
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
-	_ "modernc.org/sqlite" // the "sqlite" driver
+	driver "modernc.org/sqlite"
 
 	"liaison/gateway"
 )
@@ -174,12 +174,15 @@ func (s *Store) connect(ctx context.Context, path string) error {
 		}
 		s.lock = l
 	}
+	// A commit waits until the bytes and the file's size are on the disk, and not
+	// for its times; where the system has no such call it waits for all.
+	_, _ = driver.Fdatasync(true)
 	var err error
 	if s.mode != reading {
 		if err := ownFile(path); err != nil {
 			return err
 		}
-		if s.db, err = sql.Open(s.d.driver, sqliteDSN(path, "&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(8000)&_pragma=cache_size(-32768)&_txlock=immediate")); err != nil {
+		if s.db, err = sql.Open(s.d.driver, sqliteDSN(path, fmt.Sprintf("&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(%d)&_pragma=cache_size(-32768)&_txlock=immediate", logMost))); err != nil {
 			return err
 		}
 		s.db.SetMaxOpenConns(1)
@@ -203,9 +206,13 @@ func (s *Store) connect(ctx context.Context, path string) error {
 
 // ownFile makes the file where it isn't there yet, for its owner alone: who
 // writes to whom is no one else's business, sealed content or not. SQLite gives
-// its journal the same mode.
+// its journal the same mode. A file that is there isn't opened: to close it would
+// give back the locks that another connection of this process holds on it.
 func ownFile(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("%w (does its folder exist and may we write there?)", err)
 	}

@@ -15,8 +15,16 @@ import (
 	"liaison/gateway"
 )
 
-// batchMost is how many transactions one durable commit carries on SQLite.
+// batchMost is how many transactions the writer of SQLite takes at once; they share
+// a commit.
 const batchMost = 128
+
+// What nobody waits for waits for company before it is committed, because a commit
+// costs as much as many transactions: until so many have come, or for so long.
+const (
+	companyMost = 48
+	companyFor  = 10 * time.Millisecond
+)
 
 var (
 	errReading = errors.New("the store was opened for reading alone")
@@ -88,39 +96,45 @@ const (
 
 // job is a transaction on its way to the writer.
 type job struct {
-	ctx  context.Context
-	do   func(*tx) error
-	need outlives
-	err  error
-	done chan struct{}
+	ctx       context.Context
+	do        func(*tx) error
+	need      outlives
+	unhurried bool // may wait for company
+	err       error
+	done      chan struct{}
 }
 
 // write runs do in one durable transaction. do may run more than once.
 func (s *Store) write(ctx context.Context, do func(*tx) error) error {
-	return s.commit(ctx, powerCut, do)
+	return s.commit(&job{ctx: ctx, do: do, need: powerCut})
+}
+
+// writeSoon is write for what nobody waits for: on SQLite it may wait for company.
+func (s *Store) writeSoon(ctx context.Context, do func(*tx) error) error {
+	return s.commit(&job{ctx: ctx, do: do, need: powerCut, unhurried: true})
 }
 
 // note is write for what a new start of the machine may forget: it waits for no
 // disk on SQLite. On PostgreSQL, which falls and rises under a living node, it is
 // write.
 func (s *Store) note(ctx context.Context, do func(*tx) error) error {
-	return s.commit(ctx, death, do)
+	return s.commit(&job{ctx: ctx, do: do, need: death})
 }
 
-func (s *Store) commit(ctx context.Context, need outlives, do func(*tx) error) error {
+func (s *Store) commit(j *job) error {
 	if s.mode == reading {
 		return errReading
 	}
 	if s.d.driver == postgres.driver {
-		return s.writeRetrying(ctx, do)
+		return s.writeRetrying(j.ctx, j.do)
 	}
-	j := &job{ctx: ctx, do: do, need: need, done: make(chan struct{})}
+	j.done = make(chan struct{})
 	select {
 	case s.writes <- j:
 	case <-s.quit:
 		return errClosed
-	case <-ctx.Done():
-		return ctx.Err()
+	case <-j.ctx.Done():
+		return j.ctx.Err()
 	}
 	// From here on the outcome is waited for, whatever becomes of ctx: "ended"
 	// must not be told of what was recorded.
@@ -182,8 +196,12 @@ func (s *Store) startWriter(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	beside, err := startCheckpointer(s.dsn, s.opt.Log)
+	if err != nil {
+		return err
+	}
 	s.writes = make(chan *job, 4*batchMost)
-	go s.runWriter(&prepared{conn: conn, stmts: make(map[string]*sql.Stmt), synced: powerCut})
+	go s.runWriter(beside, &prepared{conn: conn, stmts: make(map[string]*sql.Stmt), synced: powerCut})
 	return nil
 }
 
@@ -199,35 +217,52 @@ func (s *Store) stopWriter() error {
 }
 
 // runWriter is the only writer of this process.
-func (s *Store) runWriter(p *prepared) {
+func (s *Store) runWriter(beside *checkpointer, p *prepared) {
 	defer close(s.done)
+	defer beside.close()
 	defer func() {
 		for _, st := range p.stmts {
 			_ = st.Close()
 		}
 		_ = p.conn.Close()
 	}()
-	for {
+	var durable []*job           // in the order in which they came
+	var company <-chan time.Time // ends the wait for it
+	for ended := false; !ended; {
+		var came, notes []*job
+		now := false // commit what is durable
 		select {
 		case j := <-s.writes:
-			s.commitAll(p, s.gather(j))
+			came = s.gather([]*job{j})
+		case <-company:
+			now = true
 		case <-s.quit:
-			for {
-				select {
-				case j := <-s.writes:
-					s.commitAll(p, s.gather(j))
-				default:
-					return
-				}
-			}
+			came, now = s.gather(nil), true
+			ended = len(came) == 0
 		}
+		for _, j := range came {
+			if j.need == death {
+				notes = append(notes, j)
+				continue
+			}
+			durable = append(durable, j)
+			now = now || !j.unhurried
+		}
+		s.commitBatch(p, notes, death) // first: they wait for no disk
+		switch {
+		case now || len(durable) >= companyMost:
+			s.commitBatch(p, durable, powerCut)
+			durable, company = nil, nil
+		case len(durable) > 0 && company == nil:
+			company = time.After(companyFor)
+		}
+		beside.after(p.conn)
 	}
 }
 
-// gather takes what is waiting without waiting for more: under load batches
-// fill while the last commit syncs.
-func (s *Store) gather(first *job) []*job {
-	batch := []*job{first}
+// gather adds what is waiting to a batch, without waiting for more: under load
+// batches fill while the last commit syncs.
+func (s *Store) gather(batch []*job) []*job {
 	for len(batch) < batchMost {
 		select {
 		case j := <-s.writes:
@@ -237,20 +272,6 @@ func (s *Store) gather(first *job) []*job {
 		}
 	}
 	return batch
-}
-
-// commitAll commits first what needn't wait for the disk.
-func (s *Store) commitAll(p *prepared, jobs []*job) {
-	var notes, durable []*job
-	for _, j := range jobs {
-		if j.need == death {
-			notes = append(notes, j)
-		} else {
-			durable = append(durable, j)
-		}
-	}
-	s.commitBatch(p, notes, death)
-	s.commitBatch(p, durable, powerCut)
 }
 
 // commitBatch runs a batch in one transaction and answers after its commit. If
