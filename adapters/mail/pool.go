@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -28,6 +29,7 @@ type pool struct {
 type line struct {
 	conn   net.Conn // as dialled: closing it ends every wait
 	client *smtp.Client
+	below  io.Writer // what the client writes to; nil where it made that itself
 	mails  int
 	retire *time.Timer // while idle
 }
@@ -150,7 +152,7 @@ func (p *pool) greet(l *line) error {
 		}
 		l.client = client
 	} else {
-		l.client = smtp.NewClient(l.conn)
+		l.client, l.below = smtp.NewClient(l.conn), l.conn
 	}
 	l.client.CommandTimeout, l.client.SubmissionTimeout = p.limits.Command, p.limits.Transfer
 	return l.client.Hello(p.hello)

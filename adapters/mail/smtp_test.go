@@ -351,3 +351,39 @@ func BenchmarkSend(b *testing.B) {
 	}
 	b.Run("dialled/4KiB", func(b *testing.B) { benchmarkSend(b, 1, 4<<10) })
 }
+
+func TestMailArrivesAsItIsWhateverItsLines(t *testing.T) {
+	l := newLab(t, mailtest.Options{})
+	p := l.make().pool
+	for name, c := range map[string]struct{ raw, want string }{
+		"dots":            {"A: b\r\n\r\n.\r\n..\r\n.x\r\ny.\r\n", ""},
+		"dot first":       {".A: b\r\n\r\nx\r\n", ""},
+		"dot last":        {"A: b\r\n\r\nx\r\n.\r\n", ""},
+		"no line":         {"\r\n", ""},
+		"an empty end":    {"A: b\r\n\r\nx\r\n\r\n\r\n", ""},
+		"bare line feeds": {"A: b\n\n.x\ny\n", "A: b\r\n\r\n.x\r\ny\r\n"},
+		"no end":          {"A: b\r\n\r\nx", "A: b\r\n\r\nx\r\n"},
+		"large":           {"A: b\r\n\r\n" + strings.Repeat(".234567890\r\n", 1<<16), ""},
+	} {
+		if c.want == "" {
+			c.want = c.raw
+		}
+		for _, way := range []string{"whole", "by the library"} {
+			on, err := p.get(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if way != "whole" {
+				on.below = nil // as under STARTTLS
+			}
+			if _, err := on.send(t.Context(), &letter{from: unit, to: peerLV, raw: []byte(c.raw)}, l.opt.Limits); err != nil {
+				t.Fatalf("%s, %s: %v", name, way, err)
+			}
+			p.drop(on)
+			all := l.server.Submitted()
+			if got := string(all[len(all)-1].Raw); got != c.want {
+				t.Errorf("%s, %s: the server has %.80q; want %.80q", name, way, got, c.want)
+			}
+		}
+	}
+}
