@@ -171,17 +171,3 @@ func (o *oneAtATime) revive(c *storetest.Cluster) error {
 	_ = c.Crash() // what is left of it
 	return startAgain(c)
 }
-
-func TestTormentOfTwoNodesOnPostgreSQLWithDovecotAndPostfix(t *testing.T) {
-	disk := newDisk(t)
-	cluster, address := storetest.NewListeningCluster(t, disk.dir)
-	if err := cluster.Exec("CREATE DATABASE liaison"); err != nil {
-		t.Fatal(err)
-	}
-	pg := newWire(t, "PostgreSQL", address)
-	w := newWorld(t, seedOf(t), "postgres://postgres@"+pg.address()+"/liaison?sslmode=disable", 2, newOrdinaryServers)
-	w.wires["PostgreSQL"] = pg
-	db := &oneAtATime{server: cluster}
-	w.faults = append(disk.faults(func() error { return db.revive(cluster) }), crashing("PostgreSQL", db))
-	w.suffer(measure(t))
-}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"liaison/gateway/store/storetest"
 )
 
 // pains say how long and how hard a torment is.
@@ -56,10 +58,43 @@ func seedOf(t *testing.T) uint64 {
 }
 
 func TestTormentOnSQLiteWithTheEmbeddedMailServer(t *testing.T) {
+	onSQLite(t, newOwnServer).suffer(measure(t))
+}
+
+func TestTormentOnSQLiteWithDovecotAndPostfix(t *testing.T) {
+	onSQLite(t, newOrdinaryServers).suffer(measure(t))
+}
+
+func TestTormentOfTwoNodesOnPostgreSQLWithTheEmbeddedMailServer(t *testing.T) {
+	onPostgreSQL(t, newOwnServer).suffer(measure(t))
+}
+
+func TestTormentOfTwoNodesOnPostgreSQLWithDovecotAndPostfix(t *testing.T) {
+	onPostgreSQL(t, newOrdinaryServers).suffer(measure(t))
+}
+
+// onSQLite is a world of one node, whose disk gets full.
+func onSQLite(t *testing.T, post func(*testing.T, ...string) carrier) *world {
 	disk := newDisk(t)
-	w := newWorld(t, seedOf(t), "sqlite:"+disk.dir+"/liaison.db", 1, newOwnServer)
+	w := newWorld(t, seedOf(t), "sqlite:"+disk.dir+"/liaison.db", 1, post)
 	w.faults = disk.faults(func() error { return nil })
-	w.suffer(measure(t))
+	return w
+}
+
+// onPostgreSQL is a world of two nodes, whose database is killed, cut off and gets
+// its disk full.
+func onPostgreSQL(t *testing.T, post func(*testing.T, ...string) carrier) *world {
+	disk := newDisk(t)
+	cluster, address := storetest.NewListeningCluster(t, disk.dir)
+	if err := cluster.Exec("CREATE DATABASE liaison"); err != nil {
+		t.Fatal(err)
+	}
+	pg := newWire(t, "PostgreSQL", address)
+	w := newWorld(t, seedOf(t), "postgres://postgres@"+pg.address()+"/liaison?sslmode=disable", 2, post)
+	w.wires["PostgreSQL"] = pg
+	db := &oneAtATime{server: cluster}
+	w.faults = append(disk.faults(func() error { return db.revive(cluster) }), crashing("PostgreSQL", db))
+	return w
 }
 
 // suffer lets forms travel while faults strike, waits until everything is
