@@ -29,8 +29,8 @@ fuzz: ## every fuzz target for FUZZTIME
 	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s $$p || exit 1; \
 	  done; done
 
-torment: peers ## forms travel while everything is killed and cut, TORMENT (3m) long
-	TORMENT=$(or $(TORMENT),3m) $(GO) test -run '^TestTorment' -v -count=1 -timeout 3h ./cmd/liaison
+torment: peers ## forms travel while everything is killed and cut, TORMENT (3m) long in each of four worlds
+	TORMENT=$(or $(TORMENT),3m) $(GO) test -run '^TestTorment' -v -count=1 -timeout 24h ./cmd/liaison
 
 bench: ## Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...

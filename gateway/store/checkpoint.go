@@ -12,14 +12,17 @@ const (
 	// checkpointEvery is after how many pages in SQLite's write-ahead log they are
 	// carried into the file.
 	checkpointEvery = 1000
-	// logMost is the log's length, in pages, at which the writer carries them there
-	// itself, so that the log doesn't grow without bound while others lag.
+	// passesMost is how often it goes on with what came meanwhile.
+	passesMost = 3
+	// logMost is the log's length, in pages, from which on the writer carries what is
+	// left of them itself: the log begins anew only where all was carried and nothing
+	// came meanwhile.
 	logMost = 8000
 )
 
 // checkpointer carries what is in SQLite's write-ahead log into the file
 // (sqlite.org/wal.html, section 3) on a connection of its own, beside the writer,
-// which would have to stop for it. A checkpoint that fails loses nothing: what is
+// so that little is left for which the writer has to stop. A checkpoint that fails loses nothing: what is
 // in the log is durable there, and the next one carries it.
 type checkpointer struct {
 	db    *sql.DB
@@ -43,11 +46,25 @@ func startCheckpointer(path string, log *slog.Logger) (*checkpointer, error) {
 func (c *checkpointer) run() {
 	defer close(c.ended)
 	for range c.asked {
-		var busy, inLog, carried int
-		if err := c.db.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &inLog, &carried); err != nil {
-			c.log.Warn("the store's log couldn't be carried into its file; nothing is lost, and it is tried again", "error", err)
+		if err := c.carry(); err != nil {
+			c.log.Warn("the store's log couldn't be carried into its file; nothing is lost, and it is tried again", "err", err)
 		}
 	}
+}
+
+// carry makes passes until nothing came during the last one. Only such a pass
+// brings the file to the disk, which is the dearest part.
+func (c *checkpointer) carry() error {
+	before := -1
+	for range passesMost {
+		var busy, inLog, carried int
+		err := c.db.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &inLog, &carried)
+		if err != nil || busy != 0 || inLog == before {
+			return err
+		}
+		before = inLog
+	}
+	return nil
 }
 
 // after tells it of what the writer has committed since it was told last.

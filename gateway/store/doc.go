@@ -3,8 +3,8 @@
 //
 // It implements gateway.Store, gateway.Reads, gateway.Sequencer and
 // gateway.KeyRecords. Every method that writes is one transaction. On SQLite one
-// writer gathers up to 128 of them into one commit; a Finish waits up to 10
-// milliseconds for company while nobody is in a hurry. Where one transaction fails,
+// writer gathers what waits, 128 at a time, into one commit, and a Finish waits up
+// to 10 milliseconds for it while nobody is in a hurry. Where one transaction fails,
 // all of its commit run again, each in its own savepoint. On PostgreSQL each is its
 // own, but for acceptances that wait for each other, and a deadlock or serialization
 // failure is retried here.

@@ -24,4 +24,14 @@ func lockFile(path string) (*fileLock, error) {
 	return &fileLock{f}, nil
 }
 
+// readableAndWritable says what is wrong with a file that is there, without
+// opening it.
+func readableAndWritable(path string) error {
+	const read, write = 4, 2 // access(2)
+	if err := syscall.Access(path, read|write); err != nil {
+		return fmt.Errorf("%s: %w (whose file is it? liaison must read and write it)", path, err)
+	}
+	return nil
+}
+
 func (l *fileLock) release() error { return l.f.Close() }

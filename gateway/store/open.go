@@ -209,10 +209,10 @@ func (s *Store) connect(ctx context.Context, path string) error {
 // its journal the same mode. A file that is there isn't opened: to close it would
 // give back the locks that another connection of this process holds on it.
 func ownFile(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
+	if _, err := os.Stat(path); err == nil {
+		return readableAndWritable(path)
 	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return fmt.Errorf("%w (does its folder exist and may we write there?)", err)
 	}

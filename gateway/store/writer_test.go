@@ -61,15 +61,18 @@ func TestWhatNobodyWaitsForIsCommittedAlone(t *testing.T) {
 	}
 }
 
-func TestCloseCommitsWhatStillWaitsForCompany(t *testing.T) {
+func TestTheWritersEndCommitsWhatStillWaitsForCompany(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "liaison.db")
-	s := openOne(t, path)
+	s := openOne(t, path) // Close itself would write something that is waited for
 	jobs := make([]*job, companyMost-1)
 	for i := range jobs {
 		jobs[i] = &job{ctx: t.Context(), do: mark(fmt.Sprint(i)), need: powerCut, unhurried: true, done: make(chan struct{})}
 		s.writes <- jobs[i]
 	}
-	if err := s.Close(); err != nil {
+	if err := s.stopWriter(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.closeFiles(); err != nil {
 		t.Fatal(err)
 	}
 	again := openOne(t, path)
