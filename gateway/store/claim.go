@@ -128,6 +128,9 @@ func (s *Store) Claim(ctx context.Context, want gateway.Want, now time.Time) ([]
 		}
 		return nil, fmt.Errorf("claim deliveries: %w", err)
 	}
+	if len(claimed) > 0 && len(left) > 0 {
+		signal(s.wake) // more waits there, and nothing else may happen that wakes
+	}
 	return claimed, nil
 }
 
@@ -248,10 +251,10 @@ func (c *claiming) lane(lane gateway.Lane) error {
 	if slices.Contains(c.want.Except, lane) {
 		rank = int64(gateway.Urgent.Rank())
 	}
-	n, err := c.take(lane, rank, before)
-	if n == laneTakes || rank != lowestRank {
+	if rank != lowestRank {
 		c.left[lane] = struct{}{}
 	}
+	_, err := c.take(lane, rank, before)
 	return err
 }
 

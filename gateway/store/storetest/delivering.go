@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -71,6 +72,27 @@ func websocketClaims(t *testing.T, r Record) {
 	}
 	if ds := claim(t, s, dawn.Add(61*time.Minute)); len(ds) != 1 || !ds[0].Unreachable {
 		t.Errorf("Claim after the channel's share = %+v; want one, unreachable", ds)
+	}
+}
+
+// longQueue: what is left on a lane is due now, and not only when something else
+// happens or the next sweep comes.
+func longQueue(t *testing.T, r Record) {
+	s := open(t, r)
+	const queue = 40
+	for i := range queue {
+		accept(t, s, name("Q%d", i), to(poland, operation.Mail))
+	}
+	waits, cancel := context.WithTimeout(ctx(t), 10*time.Second)
+	defer cancel()
+	claimed := len(claim(t, s, dawn))
+	for claimed < queue {
+		select {
+		case <-s.Wake():
+		case <-waits.Done():
+			t.Fatalf("%d of %d are claimed and nothing wakes", claimed, queue)
+		}
+		claimed += len(claim(t, s, dawn))
 	}
 }
 

@@ -57,6 +57,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Record) {
 		{"PhoneAndFutureAreNeverClaimed", neverClaimed},
 		{"WebSocketGoesToTheSessionsNode", websocketClaims},
 		{"ASessionThatEndsDuringAClaimMakesNothingUnreachable", sessionEndsDuringClaim},
+		{"ALongQueueOfOneLaneIsClaimedWithoutAnythingElseThatWakes", longQueue},
 		{"FinishAfterTheLeaseRecordsEvidenceAlone", fencedFinish},
 		{"AttemptsCountAnewOnAnotherChannel", channelChange},
 		{"StateOnlyMovesForward", stateForward},
