@@ -44,12 +44,15 @@ func (b *flowBench) cost(ctx context.Context, l flowLoad, busy time.Duration) (*
 	}
 	us := func(d time.Duration, n int) float64 { return float64(d.Nanoseconds()) / 1000 / float64(n) }
 	k := &flowCost{EachUS: us(busy, l.forms*l.recipients), CryptoUS: us(cpuTime()-began, costRounds*l.recipients)}
-	for whole, each := range map[bool]*float64{false: &k.DialogueUS, true: &k.WholeUS} {
+	for _, way := range []struct {
+		whole bool
+		us    *float64
+	}{{false, &k.DialogueUS}, {true, &k.WholeUS}} {
 		began = cpuTime()
-		if err := dialogue(ctx, b.NextHop, mail, whole); err != nil {
+		if err := dialogue(ctx, b.NextHop, mail, way.whole); err != nil {
 			return nil, fmt.Errorf("hand mails to %s: %w", b.NextHop, err)
 		}
-		*each = us(cpuTime()-began, costMails)
+		*way.us = us(cpuTime()-began, costMails)
 	}
 	k.Ratio, k.Least = k.EachUS/(k.CryptoUS+k.DialogueUS), k.EachUS/(k.CryptoUS+k.WholeUS)
 	return k, nil

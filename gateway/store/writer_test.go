@@ -112,6 +112,19 @@ func TestTheLogIsCarriedIntoTheFileBesideTheWriter(t *testing.T) {
 	}
 }
 
+func TestAFileBehindALinkIsItsOwnersAlone(t *testing.T) {
+	dir := t.TempDir()
+	target, link := filepath.Join(dir, "target.db"), filepath.Join(dir, "liaison.db")
+	if err := os.Symlink(target, link); err != nil {
+		t.Fatal(err)
+	}
+	openOne(t, link)
+	info, err := os.Stat(target)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file behind the link: %v, %v; want mode 0600", info, err)
+	}
+}
+
 func size(t *testing.T, path string) int64 {
 	t.Helper()
 	info, err := os.Stat(path)
