@@ -35,6 +35,7 @@ func (g *Gateway) Accept(ctx context.Context, in *Inbound) (*Receipt, error) {
 	}()
 	if receipt, err = g.record(ctx, in, interrupted); err != nil {
 		g.blame(ctx, in, err)
+		g.opt.Watch(Event{At: g.opt.Now(), Medium: in.Medium, Err: err})
 		return nil, err
 	}
 	now := g.opt.Now()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"liaison/crypto/openpgp"
@@ -51,7 +52,7 @@ type Limits struct {
 
 // Event is something that happened, without content: for live views and
 // metrics. What says what: of an inbound its verdict, of an attempt the
-// delivery's state after it.
+// delivery's state after it; "" where Err says why there is none.
 type Event struct {
 	At          time.Time
 	What        string
@@ -64,7 +65,19 @@ type Event struct {
 	Type        string
 	Detail      string
 	Took        time.Duration // from the inbound's arrival, or the delivery's cause, until now
+	// Err is why nothing was recorded of an inbound, or why an attempt's channel
+	// never had it; nil else.
+	Err error
 }
+
+// Room is one of the bounded places of this process where work is or waits.
+type Room struct {
+	Name        string
+	Count, Most int
+}
+
+// RoomOf measures a channel that holds something for each that is in the room.
+func RoomOf[C ~chan T, T any](name string, c C) Room { return Room{name, len(c), cap(c)} }
 
 // Gateway is the flow. It is safe for concurrent use.
 type Gateway struct {
@@ -75,6 +88,8 @@ type Gateway struct {
 
 	mu  sync.Mutex // guards now
 	now *inForce
+
+	carrying atomic.Pointer[lanes] // Run's
 }
 
 // New wires a Gateway.

@@ -57,6 +57,20 @@ func TestOnlyWhatMayBeItsOwnFaultHoldsAMessageUnopened(t *testing.T) {
 	}
 }
 
+func TestWhoWatchesHearsOfAMessageThatWasNotRecorded(t *testing.T) {
+	f := newFlow(t)
+	var heard []gateway.Event
+	f.opt.Watch = func(e gateway.Event) { heard = append(heard, e) }
+	f.opt.Store = &brittle{Store: f.store, breaks: func() error {
+		return gateway.Errorf(gateway.Transient, "", "the database is away")
+	}}
+	f.setMail(f)
+	offerOnce(f, t.Context(), f.write(officer("LV"), seizure("PL"), ""))
+	if len(heard) != 1 || heard[0].Medium != gateway.ByMail || heard[0].What != "" || gateway.KindOf(heard[0].Err) != gateway.Transient {
+		t.Errorf("heard %+v; want one message by mail with a transient error", heard)
+	}
+}
+
 func TestAGatewayThatIsToldToStopInterruptsNothing(t *testing.T) {
 	f := newFlow(t)
 	raw := f.write(officer("LV"), seizure("PL"), "")

@@ -158,6 +158,19 @@ func (l *lanes) busy() bool {
 	return l.holds >= claimMost
 }
 
+// Rooms are what this gateway has in hand: deliveries that it claimed, those that
+// are rendered and on their way by medium, and those on which it isn't recorded yet
+// what came of them.
+func (g *Gateway) Rooms() []Room {
+	l := g.carrying.Load()
+	if l == nil {
+		return nil // not running yet
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return []Room{{"claimed", l.holds, holdsMost}, RoomOf("sending-mail", l.rooms[ByMail]), RoomOf("sending-websocket", l.rooms[ByWebSocket]), RoomOf("recording", l.records)}
+}
+
 // pollEvery is how often it is asked what is due when nothing wakes.
 const pollEvery = time.Second
 
@@ -171,6 +184,7 @@ func (g *Gateway) Run(ctx context.Context, wake <-chan struct{}) error {
 	}
 	l := g.lanes(ctx)
 	defer l.wg.Wait()
+	g.carrying.Store(l)
 	poll := time.NewTicker(pollEvery)
 	defer poll.Stop()
 	for {

@@ -28,11 +28,12 @@ func (g *Gateway) deliver(ctx context.Context, d Delivery) (record func()) {
 		return func() {} // stopping: the lease is voided and another node goes on
 	}
 	a := &Attempt{Delivery: d, Evidence: evidence, Next: g.next(op, d, evidence, err)}
-	return func() { g.finish(context.WithoutCancel(ctx), op, a) }
+	return func() { g.finish(context.WithoutCancel(ctx), op, a, err) }
 }
 
-// finish records an attempt and tells those who watch.
-func (g *Gateway) finish(ctx context.Context, op *operation.Operation, a *Attempt) {
+// finish records an attempt and tells those who watch; because is why its channel
+// never had it, nil else.
+func (g *Gateway) finish(ctx context.Context, op *operation.Operation, a *Attempt, because error) {
 	ctx, cancel := context.WithTimeout(ctx, finishTimeout)
 	defer cancel()
 	d := a.Delivery
@@ -42,7 +43,7 @@ func (g *Gateway) finish(ctx context.Context, op *operation.Operation, a *Attemp
 	}
 	now := g.opt.Now()
 	g.opt.Watch(Event{At: now, What: string(a.Next.State), Outcome: a.Evidence.Outcome, Took: now.Sub(d.Created), Operation: d.Operation, Participant: d.Participant, Channel: d.Channel,
-		Reference: d.Reference, Type: d.Type, Detail: a.Evidence.Detail})
+		Reference: d.Reference, Type: d.Type, Detail: a.Evidence.Detail, Err: because})
 }
 
 // finishTimeout bounds recording an attempt, also while stopping: a recorded

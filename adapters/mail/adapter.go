@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"liaison/gateway"
@@ -95,7 +96,8 @@ func fill[T int | int64 | time.Duration](field *T, value T) {
 // Adapter is the mail channel. It is safe for concurrent use.
 type Adapter struct {
 	opt  Options
-	pool *pool // nil where nothing is sent
+	pool *pool                    // nil where nothing is sent
+	lmtp atomic.Pointer[listener] // Receive's
 }
 
 var _ gateway.Sender = (*Adapter)(nil)
@@ -128,6 +130,18 @@ func New(opt Options) (*Adapter, error) {
 	return a, nil
 }
 
+// Rooms are the connections that mails leave and come by.
+func (a *Adapter) Rooms() []gateway.Room {
+	var list []gateway.Room
+	if a.pool != nil {
+		list = append(list, gateway.RoomOf("smtp", a.pool.slots))
+	}
+	if l := a.lmtp.Load(); l != nil {
+		list = append(list, l.room())
+	}
+	return list
+}
+
 // Receive reads the mailbox and takes mail over LMTP, whichever is set up,
 // until ctx ends or the listener can't be opened. A mail server that is away is
 // tried again for ever.
@@ -141,6 +155,7 @@ func (a *Adapter) Receive(ctx context.Context, offer Offer) error {
 		if listener, err = listen(a.opt); err != nil {
 			return err
 		}
+		a.lmtp.Store(listener)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -58,6 +58,14 @@ func listen(opt Options) (*listener, error) {
 	return &listener{Listener: l, slots: make(chan struct{}, opt.Limits.Peers), open: make(map[net.Conn]struct{})}, nil
 }
 
+// room is how many connections are open; a slot more is taken by who waits for the
+// next one.
+func (l *listener) room() gateway.Room {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return gateway.Room{Name: "lmtp", Count: len(l.open), Most: cap(l.slots)}
+}
+
 // Accept waits for room before it takes the next connection.
 func (l *listener) Accept() (net.Conn, error) {
 	l.slots <- struct{}{}

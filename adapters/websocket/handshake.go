@@ -162,6 +162,7 @@ func (s *Server) open(ctx context.Context, x *session, after int64, lines []byte
 	stripe := &s.opening[maphash.Comparable(stripes, where)%uint64(len(s.opening))]
 	stripe.Lock()
 	defer stripe.Unlock()
+	defer s.enter(where)() // before the record has it: what waits for it may be sent from then on
 	last, acked, err := s.opt.Sequencer.OpenSession(ctx, x.who)
 	if err != nil {
 		x.log().Error("session can't be opened", "error", err)

@@ -43,12 +43,12 @@ func (s *Server) Send(ctx context.Context, out *gateway.Outbound) (gateway.Evide
 	if size := frameBytes(out.Message); size > s.limits.FrameBytes {
 		return s.evidence(out, gateway.Bounced, fmt.Sprintf("frame of %d bytes; the channel takes %d", size, s.limits.FrameBytes)), nil
 	}
-	x := s.at(seat{out.Operation, out.Participant})
+	patience := time.NewTimer(s.limits.Patience)
+	defer patience.Stop()
+	x := s.seated(ctx, seat{out.Operation, out.Participant}, patience.C)
 	if x == nil {
 		return s.evidence(out, gateway.Deferred, "no live session"), nil
 	}
-	patience := time.NewTimer(s.limits.Patience)
-	defer patience.Stop()
 	if len(out.Message) > largeFrame {
 		if err := s.outgoing.wait(patience.C, x.ended); err != nil {
 			return s.evidence(out, gateway.Deferred, err.Error()), nil
@@ -61,6 +61,23 @@ func (s *Server) Send(ctx context.Context, out *gateway.Outbound) (gateway.Evide
 		return s.evidence(out, gateway.Deferred, why), nil
 	}
 	return x.deliver(ctx, out), nil
+}
+
+// seated returns the session that sits there, nil for none. One that is being opened
+// is waited for: the record has it already, and its deliveries come.
+func (s *Server) seated(ctx context.Context, where seat, patience <-chan time.Time) *session {
+	s.mu.Lock()
+	entering := s.entering[where]
+	s.mu.Unlock()
+	if entering != nil {
+		select {
+		case <-entering:
+		case <-ctx.Done():
+		case <-patience:
+			return nil
+		}
+	}
+	return s.at(where)
 }
 
 func (s *Server) evidence(out *gateway.Outbound, outcome gateway.Outcome, detail string) gateway.Evidence {

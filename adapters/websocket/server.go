@@ -73,6 +73,7 @@ type Server struct {
 	ctx      context.Context
 	offer    Offer
 	sessions map[seat]*session
+	entering map[seat]chan struct{} // sessions that are being opened: closed once they are seated, or aren't
 	running  sync.WaitGroup // connections; added to under mu, while ctx lives
 }
 
@@ -92,7 +93,7 @@ func NewServer(opt Options) *Server {
 	}
 	limits := opt.Limits.withDefaults()
 	return &Server{
-		opt: opt, limits: limits, admit: newAdmission(limits), sessions: make(map[seat]*session),
+		opt: opt, limits: limits, admit: newAdmission(limits), sessions: make(map[seat]*session), entering: make(map[seat]chan struct{}),
 		incoming: newSlots(limits.Large), outgoing: newSlots(limits.Large), rendering: newSlots(limits.Large),
 		upgrader: websocket.Upgrader{
 			HandshakeTimeout: 10 * time.Second,
@@ -203,6 +204,12 @@ func (s *Server) Sessions() []gateway.Session {
 	return list
 }
 
+// Rooms are the large frames in memory, on their way in and out, and the numbered
+// deliveries that are made anew.
+func (s *Server) Rooms() []gateway.Room {
+	return []gateway.Room{gateway.RoomOf("websocket-in", s.incoming), gateway.RoomOf("websocket-out", s.outgoing), gateway.RoomOf("websocket-again", s.rendering)}
+}
+
 // End ends the session of a participant, because its key was blocked or its
 // operation closed. A participant with another confirmed key may come back.
 func (s *Server) End(op operation.Code, p operation.ParticipantCode) {
@@ -215,6 +222,21 @@ func (s *Server) at(where seat) *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.sessions[where]
+}
+
+// enter says that a session is being opened; the caller calls seated when it is, or
+// could not be. One session of a seat is opened at a time.
+func (s *Server) enter(where seat) (seated func()) {
+	entering := make(chan struct{})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.entering[where] = entering
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.entering, where)
+		close(entering)
+	}
 }
 
 // live returns a copy of the sessions, to walk without the lock.

@@ -187,6 +187,51 @@ func TestWithoutSessionSendIsDeferred(t *testing.T) {
 	}
 }
 
+// eager sends as soon as the record has a session, before its welcome has left.
+type eager struct {
+	gateway.Sequencer
+	send func() // returns when nothing more is to be waited for
+}
+
+func (e *eager) OpenSession(ctx context.Context, ses gateway.Session) (last, acked int64, err error) {
+	if last, acked, err = e.Sequencer.OpenSession(ctx, ses); err == nil {
+		e.send()
+	}
+	return last, acked, err
+}
+
+func TestWhatIsSentWhileASessionOpensWaitsForIt(t *testing.T) {
+	for name, before := range map[string]int{"the first": 0, "one that replaces another": 1} {
+		t.Run(name, func(t *testing.T) {
+			sender := &eager{send: func() {}}
+			l := newLab(t, func(o *Options) {
+				sender.Sequencer = o.Sequencer
+				o.Sequencer, o.Limits.Patience = sender, 10*time.Second
+			})
+			for range before {
+				l.dialRaw().open(0)
+				eventually(t, "the session lives", func() bool { return len(l.server.Sessions()) == 1 })
+			}
+			sent := make(chan gateway.Evidence, 1)
+			sender.send = func() {
+				soon := make(chan struct{})
+				go func() {
+					defer close(soon)
+					sent <- l.send("d1")
+				}()
+				select {
+				case <-soon: // it didn't wait
+				case <-time.After(50 * time.Millisecond):
+				}
+			}
+			l.dialRaw().open(0)
+			if ev := <-sent; ev.Outcome != gateway.Sent {
+				t.Errorf("Send = %s, %q; want sent", ev.Outcome, ev.Detail)
+			}
+		})
+	}
+}
+
 func TestReconnectResendsFromThePositionWithoutGapOrRepeat(t *testing.T) {
 	l := newLab(t, nil)
 	r := l.dialRaw().open(0)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"liaison/gateway"
+	"liaison/gateway/commtest"
 	"liaison/gateway/store"
 )
 
@@ -27,6 +29,8 @@ type metrics struct {
 	attempts  *prometheus.CounterVec
 	accepting *prometheus.HistogramVec
 	delivery  *prometheus.HistogramVec
+	tests     *prometheus.CounterVec
+	errors    *prometheus.CounterVec
 	complains *prometheus.CounterVec
 }
 
@@ -40,31 +44,54 @@ func newMetrics() *metrics {
 		attempts:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "liaison_attempts_total", Help: "Attempts at deliveries, by what came of each and the delivery's state after it."}, []string{"channel", "outcome", "state"}),
 		accepting: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "liaison_accept_seconds", Help: "From a message's arrival to the recorded decision.", Buckets: durations}, []string{"medium"}),
 		delivery:  prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "liaison_delivery_seconds", Help: "From a form's acceptance to its hand-over.", Buckets: durations}, []string{"channel"}),
+		tests:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "liaison_test_participants_total", Help: "Participants in communications tests that ended, by verdict."}, []string{"verdict"}),
+		errors:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "liaison_errors_total", Help: "Messages that were not recorded and attempts that never reached their channel, by the kind of error."}, []string{"at", "kind"}),
 		complains: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "liaison_log_total", Help: "Warnings and errors in the log, by their constant message."}, []string{"level", "message"}),
 	}
-	m.registry.MustRegister(m.inbounds, m.attempts, m.accepting, m.delivery, m.complains,
+	m.registry.MustRegister(m.inbounds, m.attempts, m.accepting, m.delivery, m.tests, m.errors, m.complains,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
 // watch counts what the flow tells of.
 func (m *metrics) watch(e gateway.Event) {
-	if e.Medium != "" {
+	if e.Err != nil {
+		at := "delivery"
+		if e.Medium != "" {
+			at = string(e.Medium)
+		}
+		m.errors.WithLabelValues(at, gateway.KindOf(e.Err).String()).Inc()
+	}
+	switch {
+	case e.Medium == "":
+		m.attempts.WithLabelValues(string(e.Channel), string(e.Outcome), e.What).Inc()
+		if e.Outcome == gateway.Sent {
+			m.delivery.WithLabelValues(string(e.Channel)).Observe(e.Took.Seconds())
+		}
+	case e.Err == nil:
 		m.inbounds.WithLabelValues(string(e.Medium), e.What).Inc()
 		m.accepting.WithLabelValues(string(e.Medium)).Observe(e.Took.Seconds())
-		return
-	}
-	m.attempts.WithLabelValues(string(e.Channel), string(e.Outcome), e.What).Inc()
-	if e.Outcome == gateway.Sent {
-		m.delivery.WithLabelValues(string(e.Channel)).Observe(e.Took.Seconds())
 	}
 }
 
-// observe adds what is asked when somebody scrapes: queues and sessions.
+// tested counts how a communications test ended.
+func (m *metrics) tested(s commtest.Summary) {
+	for verdict, n := range s.Counts {
+		m.tests.WithLabelValues(string(verdict)).Add(float64(n))
+	}
+}
+
+// observe adds what is asked when somebody scrapes: queues, rooms, states and
+// sessions.
 func (m *metrics) observe(n *node) {
-	m.registry.MustRegister(&queueCollector{n.store,
-		prometheus.NewDesc("liaison_queue_depth", "What waits, by queue.", []string{"queue"}, nil),
-		prometheus.NewDesc("liaison_queue_age_seconds", "How long the oldest waits, by queue.", []string{"queue"}, nil)})
+	m.registry.MustRegister(&queueCollector{store: n.store,
+		depth: prometheus.NewDesc("liaison_queue_depth", "What waits in the record, by queue.", []string{"queue"}, nil),
+		age:   prometheus.NewDesc("liaison_queue_age_seconds", "How long the oldest waits, by queue.", []string{"queue"}, nil)})
+	m.registry.MustRegister(&roomCollector{n,
+		prometheus.NewDesc("liaison_room_used", "What this node has in hand, by bounded room.", []string{"room"}, nil),
+		prometheus.NewDesc("liaison_room_size", "How much each room takes; what comes when it is full waits or is told to come again.", []string{"room"}, nil)})
+	m.registry.MustRegister(&stateCollector{n.store,
+		prometheus.NewDesc("liaison_deliveries_total", "Deliveries that this node brought into a state.", []string{"state"}, nil)})
 	sessions := func() float64 { return 0 }
 	if n.socket != nil {
 		sessions = func() float64 { return float64(len(n.socket.Sessions())) }
@@ -72,19 +99,40 @@ func (m *metrics) observe(n *node) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "liaison_sessions", Help: "WebSocket sessions that live on this node."}, sessions))
 }
 
-// queueCollector reads the queues at each scrape; a record that doesn't answer
-// shows as missing series.
+// queueCollector reads the queues; a record that doesn't answer shows as missing
+// series. To count what waits costs the more the more does, so that who scrapes
+// often gets the same counts again.
 type queueCollector struct {
 	store      *store.Store
 	depth, age *prometheus.Desc
+
+	mu     sync.Mutex // guards the rest
+	depths []store.Depth
+	read   time.Time
 }
+
+// countEvery is how old counts may be.
+const countEvery = time.Second
 
 func (c *queueCollector) Describe(out chan<- *prometheus.Desc) { out <- c.depth; out <- c.age }
 
-func (c *queueCollector) Collect(out chan<- prometheus.Metric) {
+func (c *queueCollector) count() ([]store.Depth, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.read) < countEvery {
+		return c.depths, nil
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	depths, err := c.store.Depths(ctx)
+	if err == nil {
+		c.depths, c.read = depths, time.Now()
+	}
+	return depths, err
+}
+
+func (c *queueCollector) Collect(out chan<- prometheus.Metric) {
+	depths, err := c.count()
 	if err != nil {
 		out <- prometheus.NewInvalidMetric(c.depth, err)
 		return
@@ -93,6 +141,42 @@ func (c *queueCollector) Collect(out chan<- prometheus.Metric) {
 		queue := strings.ReplaceAll(d.Queue, " ", "-")
 		out <- prometheus.MustNewConstMetric(c.depth, prometheus.GaugeValue, float64(d.Count), queue)
 		out <- prometheus.MustNewConstMetric(c.age, prometheus.GaugeValue, time.Since(d.Oldest).Seconds(), queue)
+	}
+}
+
+// roomCollector reads the rooms of a node.
+type roomCollector struct {
+	n          *node
+	used, size *prometheus.Desc
+}
+
+func (c *roomCollector) Describe(out chan<- *prometheus.Desc) { out <- c.used; out <- c.size }
+
+func (c *roomCollector) Collect(out chan<- prometheus.Metric) {
+	rooms := append(c.n.gateway.Rooms(), c.n.store.Rooms()...)
+	if c.n.mail != nil {
+		rooms = append(rooms, c.n.mail.Rooms()...)
+	}
+	if c.n.socket != nil {
+		rooms = append(rooms, c.n.socket.Rooms()...)
+	}
+	for _, r := range rooms {
+		out <- prometheus.MustNewConstMetric(c.used, prometheus.GaugeValue, float64(r.Count), r.Name)
+		out <- prometheus.MustNewConstMetric(c.size, prometheus.GaugeValue, float64(r.Most), r.Name)
+	}
+}
+
+// stateCollector reads how many deliveries came into each state.
+type stateCollector struct {
+	store *store.Store
+	total *prometheus.Desc
+}
+
+func (c *stateCollector) Describe(out chan<- *prometheus.Desc) { out <- c.total }
+
+func (c *stateCollector) Collect(out chan<- prometheus.Metric) {
+	for state, n := range c.store.Reached() {
+		out <- prometheus.MustNewConstMetric(c.total, prometheus.CounterValue, float64(n), string(state))
 	}
 }
 

@@ -5,11 +5,18 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"liaison/gateway"
+	"liaison/gateway/commtest"
+	"liaison/gateway/operation"
 )
 
 func fetch(address, path string) (status int, body string) {
@@ -47,6 +54,11 @@ func TestMetricsCountWhatHappenedAndHoldNothingOfIt(t *testing.T) {
 		`liaison_attempts_total{channel="pgp-mail",outcome="sent",state="handed over"} 3`,
 		`liaison_delivery_seconds_count{channel="pgp-mail"} 3`,
 		`liaison_sessions 1`,
+		`liaison_deliveries_total{state="pending"} 4`,
+		`liaison_room_size{room="claimed"} 8192`,
+		`liaison_room_size{room="writing"} 512`,
+		`liaison_room_used{room="smtp"} 0`,
+		`liaison_room_used{room="websocket-in"} 0`,
 	} {
 		h.until(want, func() bool { _, text = fetch(address, "/metrics"); return strings.Contains(text, want) })
 	}
@@ -60,8 +72,34 @@ func TestMetricsCountWhatHappenedAndHoldNothingOfIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range regexp.MustCompile(`liaison_[a-z_]+`).FindAllString(string(dashboard), -1) {
-		if name != "liaison_queue_depth" && name != "liaison_queue_age_seconds" && name != "liaison_log_total" && !strings.Contains(text, name) { // those are there when something waits
+		when := map[string]bool{"liaison_queue_depth": true, "liaison_queue_age_seconds": true, "liaison_log_total": true, "liaison_errors_total": true, "liaison_test_participants_total": true}
+		if !when[name] && !strings.Contains(text, name) { // those are there when there is something to say
 			t.Errorf("the dashboard asks for %s, which no node has", name)
 		}
+	}
+}
+
+func TestMetricsNameTheKindOfEachErrorAndEachVerdict(t *testing.T) {
+	m := newMetrics()
+	refused, away := gateway.Errorf(gateway.Refused, "closed", "no such operation"), gateway.Errorf(gateway.Transient, "", "the database is away")
+	m.watch(gateway.Event{Medium: gateway.ByMail, Err: away})
+	m.watch(gateway.Event{Channel: operation.PGPMail, Outcome: gateway.Deferred, What: string(gateway.Withheld), Err: refused})
+	m.tested(commtest.Summary{Counts: map[commtest.Verdict]int{commtest.Green: 5, commtest.Red: 2}})
+	answer := httptest.NewRecorder()
+	promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	text := answer.Body.String()
+	for _, want := range []string{
+		`liaison_attempts_total{channel="pgp-mail",outcome="deferred",state="withheld"} 1`,
+		`liaison_errors_total{at="delivery",kind="refused"} 1`,
+		`liaison_errors_total{at="mail",kind="transient"} 1`,
+		`liaison_test_participants_total{verdict="GREEN"} 5`,
+		`liaison_test_participants_total{verdict="RED"} 2`,
+	} {
+		if !strings.Contains(text, want+"\n") {
+			t.Errorf("the metrics lack %s:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "liaison_inbounds_total{") {
+		t.Error("a message that was not recorded counts as decided")
 	}
 }

@@ -75,7 +75,7 @@ type node struct {
 
 // show lets a node be watched by its metrics.
 func (n *node) show(m *metrics) {
-	n.metrics, n.watch = m, m.watch
+	n.metrics, n.watch, n.tests.Watch = m, m.watch, m.tested
 	m.observe(n)
 }
 

@@ -70,7 +70,9 @@ const tendEvery = time.Hour
 // tend looks at a run as a whole: the organiser hears in one message of those
 // who haven't answered, and of the end.
 func (r *Runner) tend(ctx context.Context, due gateway.Due) error {
-	return r.Clock.FinishDue(ctx, due, func(l gateway.Ledger) (*gateway.Decision, time.Time, error) {
+	var ended *Summary // with this look
+	err := r.Clock.FinishDue(ctx, due, func(l gateway.Ledger) (*gateway.Decision, time.Time, error) {
+		ended = nil
 		run, err := l.TestRun(gateway.RunID(due.Key))
 		if errors.Is(err, gateway.ErrNotFound) || err == nil && !run.Ended.IsZero() {
 			return nil, time.Time{}, nil
@@ -86,27 +88,35 @@ func (r *Runner) tend(ctx context.Context, due gateway.Due) error {
 		if err != nil {
 			return nil, time.Time{}, err
 		}
-		return r.tended(l, op, run, parties)
+		d, next, summary, err := r.tended(l, op, run, parties)
+		ended = summary
+		return d, next, err
 	})
+	if err == nil && ended != nil && r.Watch != nil {
+		r.Watch(*ended)
+	}
+	return err
 }
 
-// tended is what a look at a run leads to.
-func (r *Runner) tended(l gateway.Ledger, op *operation.Operation, run *gateway.TestRun, parties []gateway.TestParty) (*gateway.Decision, time.Time, error) {
+// tended is what a look at a run leads to; summary is how it ended, nil while it
+// goes on.
+func (r *Runner) tended(l gateway.Ledger, op *operation.Operation, run *gateway.TestRun, parties []gateway.TestParty) (d *gateway.Decision, next time.Time, summary *Summary, err error) {
 	order, err := ReadOrder(run)
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, time.Time{}, nil, err
 	}
 	now := r.Now()
-	d := &gateway.Decision{Operation: run.Operation}
+	d = &gateway.Decision{Operation: run.Operation}
 	var tell string
 	list, codes := callList(parties, func(p Part) bool { return !p.Asked.Organiser.IsZero() })
 	if fresh := slices.DeleteFunc(codes, func(c operation.ParticipantCode) bool { return slices.Contains(order.Told, c) }); len(fresh) > 0 {
 		order.Told, tell = append(order.Told, fresh...), "remind-organiser"
 	}
-	next := now.Add(tendEvery)
+	next = now.Add(tendEvery)
 	if !slices.ContainsFunc(parties, func(p gateway.TestParty) bool { return !p.Ended }) {
 		run.Ended, next = now, time.Time{}
-		order.Summary = summarise(op, parties, now)
+		summary = summarise(op, parties, now)
+		order.Summary = summary
 		if !order.Silent || order.Summary.Counts[Red] > 0 {
 			tell, list = "remind-ended", order.Summary.words()
 		}
@@ -114,10 +124,10 @@ func (r *Runner) tended(l gateway.Ledger, op *operation.Operation, run *gateway.
 	}
 	run.Detail = pack(order)
 	d.Tests.Runs = []gateway.TestRun{*run}
-	if tell == "" || op == nil {
-		return d, next, nil
+	if tell != "" && op != nil {
+		err = r.tellOrganiser(l, op, d, run.ID, order, tell, list)
 	}
-	return d, next, r.tellOrganiser(l, op, d, run.ID, order, tell, list)
+	return d, next, summary, err
 }
 
 func (r *Runner) tellOrganiser(l gateway.Ledger, op *operation.Operation, d *gateway.Decision, run gateway.RunID, order Order, key string, list []string) error {

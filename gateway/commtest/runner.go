@@ -42,6 +42,7 @@ type Runner struct {
 	Survey Surveyor // nil: nothing is tried
 	Now    func() time.Time
 	Log    *slog.Logger
+	Watch  func(Summary) // told how a run ended; may be nil
 
 	version int64 // of the operations whose tests are scheduled; Run's own
 

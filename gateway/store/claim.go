@@ -62,11 +62,7 @@ func (l *dueLanes) known(lane gateway.Lane) bool {
 // makeDue says that something became due on a lane.
 func (t *tx) makeDue(op, participant, channel string) error {
 	lane := gateway.Lane{Operation: operation.Code(op), Participant: operation.ParticipantCode(participant), Channel: operation.ChannelKind(channel)}
-	t.due = true
-	if t.lanes == nil {
-		t.lanes = make(map[gateway.Lane]struct{})
-	}
-	t.lanes[lane] = struct{}{}
+	t.makesDue(lane)
 	if t.s.due.known(lane) {
 		return nil
 	}

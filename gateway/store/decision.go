@@ -143,6 +143,7 @@ func (t *tx) insertDelivery(f *gateway.Form, n gateway.NewDelivery) error {
 	if err != nil {
 		return fmt.Errorf("record a delivery to %s: %w", n.Participant, err)
 	}
+	t.reaches(n.State, 1)
 	if n.State != gateway.Pending {
 		return nil
 	}
@@ -219,6 +220,7 @@ func (t *tx) advance(r *deliveryRow, e gateway.Evidence) error {
 	if err != nil {
 		return fmt.Errorf("move a delivery to %q: %w", e.State, err)
 	}
+	t.reaches(e.State, 1)
 	return t.settled(r, e.State)
 }
 

@@ -210,6 +210,7 @@ var queues = []string{
 	`SELECT 'delivery ' || channel, count(*), min(created) FROM delivery WHERE state = 'pending' GROUP BY channel`,
 	`SELECT 'held', count(*), min(recorded) FROM inbound WHERE verdict = 'held' AND settled = 0`,
 	`SELECT 'audit', count(*), min(at) FROM audit WHERE sequence IS NULL`,
+	`SELECT 'test', count(*), min(r.started) FROM test_party p JOIN test_run r ON r.id = p.run WHERE p.ended = 0`,
 	`SELECT 'due', count(*), min(at) FROM due WHERE at <= $1`,
 }
 

@@ -115,6 +115,9 @@ func (t *tx) follow(r *deliveryRow, a *gateway.Attempt) error {
 	if err != nil {
 		return fmt.Errorf("record what follows: %w", err)
 	}
+	if state != r.state {
+		t.reaches(state, 1)
+	}
 	if next.State != gateway.Pending || next.Channel == "" || state != gateway.Pending {
 		return t.settled(r, state)
 	}

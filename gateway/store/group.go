@@ -2,12 +2,9 @@ package store
 
 import (
 	"context"
-	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"liaison/gateway"
 )
 
 // groups gathers acceptances on PostgreSQL. Those of one operation take turns at
@@ -120,7 +117,7 @@ const togetherMost = 30 * time.Second
 func (s *Store) tryTogether(batch []*job) error {
 	ctx, stop := whileAnyWaits(batch)
 	defer stop()
-	lanes, due := make(map[gateway.Lane]struct{}), false
+	var all effects
 	shared := newCommon()
 	shared.counts, shared.hopeful = make(map[string]*counter), true
 	err := s.piped(ctx, func(q querier) error {
@@ -132,15 +129,12 @@ func (s *Store) tryTogether(batch []*job) error {
 			if err := runGuarded(t, j.do); err != nil {
 				return err
 			}
-			if t.due {
-				due = true
-				maps.Copy(lanes, t.lanes)
-			}
+			all.add(t.effects)
 		}
 		return shared.putCounts(ctx, q)
 	})
-	if err == nil && due {
-		s.becameDue(lanes)
+	if err == nil {
+		s.tell(all)
 	}
 	return err
 }

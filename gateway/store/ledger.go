@@ -206,5 +206,9 @@ func (t *tx) withhold(d waitingDelivery, reason string) error {
 	if err != nil {
 		return err
 	}
-	return t.put(`UPDATE delivery SET state = 'withheld', sealed_reason = $1, owner = '', lease_until = 0 WHERE id = $2 AND state = 'pending'`, sealed, d.id)
+	n, err := t.exec(`UPDATE delivery SET state = 'withheld', sealed_reason = $1, owner = '', lease_until = 0 WHERE id = $2 AND state = 'pending'`, sealed, d.id)
+	if n > 0 {
+		t.reaches(gateway.Withheld, n)
+	}
+	return err
 }

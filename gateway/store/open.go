@@ -90,8 +90,9 @@ type Store struct {
 	hint chan struct{} // PostgreSQL: a commit wants other nodes woken
 	beat atomic.Int64  // local time of the last heartbeat that succeeded
 
-	ops opCache
-	due dueLanes
+	ops     opCache
+	due     dueLanes
+	reached tally
 }
 
 // Open opens the record for a serving node: it applies migrations, takes the

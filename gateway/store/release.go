@@ -79,6 +79,7 @@ func (s *Store) ReleaseDelivery(ctx context.Context, id gateway.DeliveryID, who,
 		if err != nil {
 			return err
 		}
+		t.reaches(gateway.Pending, 1)
 		if err := t.makeDue(r.operation, r.participant, r.channel); err != nil {
 			return err
 		}

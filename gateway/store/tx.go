@@ -19,12 +19,10 @@ import (
 type tx struct {
 	querier
 	*common
+	effects
 	s   *Store
 	ctx context.Context
 	now int64 // the lease clock, read at most once
-	due bool  // something became due: wake after the commit
-	// lanes are those on which it did.
-	lanes map[gateway.Lane]struct{}
 }
 
 // common is what the transactions of one commit share.

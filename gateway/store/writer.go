@@ -5,10 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"maps"
 	"time"
-
-	"liaison/gateway"
 )
 
 // batchMost is how many transactions the writer of SQLite takes at once; they share
@@ -115,17 +112,8 @@ func (s *Store) writeOnce(ctx context.Context, do func(*tx) error) error {
 	if err != nil {
 		return err
 	}
-	if t.due {
-		s.becameDue(t.lanes)
-	}
+	s.tell(t.effects)
 	return nil
-}
-
-// becameDue says, after its commit, that something is due on these lanes.
-func (s *Store) becameDue(lanes map[gateway.Lane]struct{}) {
-	s.due.add(lanes)
-	signal(s.wake)
-	signal(s.hint)
 }
 
 func (s *Store) startWriter(ctx context.Context) error {
@@ -225,19 +213,17 @@ func (s *Store) commitBatch(p *prepared, batch []*job, need outlives) {
 		answer(batch, fmt.Errorf("commit: %w", err))
 		return
 	}
-	lanes, due, err := s.runBatch(p, batch, inOne)
+	all, err := s.runBatch(p, batch, inOne)
 	if errors.Is(err, errFailed) {
 		_, _ = p.Exec(context.Background(), "ROLLBACK")
-		lanes, due, err = s.runBatch(p, batch, each)
+		all, err = s.runBatch(p, batch, each)
 	}
 	if err != nil {
 		_, _ = p.Exec(context.Background(), "ROLLBACK")
 		answer(batch, fmt.Errorf("commit: %w", err))
 		return
 	}
-	if due {
-		s.becameDue(lanes)
-	}
+	s.tell(all)
 	answer(batch, nil)
 }
 
@@ -263,11 +249,10 @@ const (
 )
 
 // runBatch runs a batch and commits it.
-func (s *Store) runBatch(p *prepared, batch []*job, how apart) (lanes map[gateway.Lane]struct{}, due bool, err error) {
+func (s *Store) runBatch(p *prepared, batch []*job, how apart) (all effects, err error) {
 	ctx := context.Background()
-	lanes = make(map[gateway.Lane]struct{})
 	if _, err := p.Exec(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return nil, false, err
+		return all, err
 	}
 	shared := newCommon()
 	if how == inOne {
@@ -284,18 +269,17 @@ func (s *Store) runBatch(p *prepared, batch []*job, how apart) (lanes map[gatewa
 			err = errFailed
 		}
 		if err != nil {
-			return nil, false, err
+			return all, err
 		}
-		if j.err == nil && t.due {
-			due = true
-			maps.Copy(lanes, t.lanes)
+		if j.err == nil {
+			all.add(t.effects)
 		}
 	}
 	if err := shared.putCounts(ctx, p); err != nil {
-		return nil, false, err
+		return all, err
 	}
 	_, err = p.Exec(ctx, "COMMIT")
-	return lanes, due, err
+	return all, err
 }
 
 // runApart runs a transaction in a savepoint, which goes if it fails.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -245,6 +246,32 @@ func withheldRelease(t *testing.T, r Record) {
 	}
 	if ds := claim(t, s, time.Now().Add(time.Hour)); len(ds) != 1 || ds[0].ID != d.ID {
 		t.Errorf("Claim after release = %v; want the delivery", ds)
+	}
+}
+
+// reachedStates: what was rolled back, and evidence that moves nothing, don't count.
+func reachedStates(t *testing.T, r Record) {
+	s := open(t, r)
+	first, second := to(poland, operation.Mail), to(finland, operation.Mail)
+	second.State, second.Reason = gateway.Withheld, "not-cleared"
+	accept(t, s, "R1", first, second)
+	_, err := s.Accept(ctx(t), inbound("in vain"), func(gateway.Ledger) (*gateway.Decision, error) {
+		f := newForm("R2", gateway.FormAccepted)
+		return &gateway.Decision{Verdict: gateway.Accepted, Operation: opCode, Sender: latvia, Subject: f.ID,
+			Forms:    []gateway.NewForm{{Form: f, Deliveries: []gateway.NewDelivery{to(poland, operation.Mail)}}},
+			Evidence: []gateway.Evidence{{Delivery: gateway.NewDeliveryID(), Outcome: gateway.Observed, At: dawn}}}, nil
+	})
+	mustFail(t, "Accept with evidence about nothing", err)
+	proving(t, s, "a receipt", first.ID, gateway.HandedOver)
+	proving(t, s, "the same again", first.ID, gateway.HandedOver)
+	must(t, "ReleaseDelivery", s.ReleaseDelivery(ctx(t), second.ID, "A. Example", "declared by phone", nil))
+	for _, d := range claim(t, s, time.Now().Add(time.Hour)) {
+		must(t, "Finish", s.Finish(ctx(t), &gateway.Attempt{Delivery: d, Evidence: gateway.Evidence{Outcome: gateway.Sent, State: gateway.HandedOver, At: dawn},
+			Next: gateway.Next{State: gateway.HandedOver}}, nil))
+	}
+	want := map[gateway.State]int64{gateway.Pending: 2, gateway.Withheld: 1, gateway.HandedOver: 2}
+	if got := s.Reached(); !maps.Equal(got, want) {
+		t.Errorf("Reached = %v; want %v", got, want)
 	}
 }
 

@@ -62,6 +62,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Record) {
 		{"AttemptsCountAnewOnAnotherChannel", channelChange},
 		{"StateOnlyMovesForward", stateForward},
 		{"WithheldIsLeftByReleaseAlone", withheldRelease},
+		{"StatesAreCountedWhenTheyAreCommitted", reachedStates},
 		{"AHeldFormIsReleasedOnce", heldRelease},
 		{"ReplaceDropsWhatWaitsAndNamesWhoHasIt", replaceForms},
 		{"ACorrectionWaitsForTheAttemptAtWhatItReplaces", correctionFollows},
