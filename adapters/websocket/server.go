@@ -74,7 +74,7 @@ type Server struct {
 	offer    Offer
 	sessions map[seat]*session
 	entering map[seat]chan struct{} // sessions that are being opened: closed once they are seated, or aren't
-	running  sync.WaitGroup // connections; added to under mu, while ctx lives
+	running  sync.WaitGroup         // connections; added to under mu, while ctx lives
 }
 
 // seat is where at most one session sits.

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"liaison/gateway"
 	"liaison/gateway/form"
 	"liaison/gateway/operation"
@@ -23,46 +25,98 @@ func TestSQLite(t *testing.T) { storetest.Run(t, storetest.NewSQLite) }
 
 func TestPostgreSQL(t *testing.T) { storetest.Run(t, storetest.NewPostgres) }
 
-// acceptOne records one form whose content is body.
+// acceptOne records one form, to Poland, whose content is body.
 func acceptOne(ctx context.Context, s *store.Store, i int64, body []byte) (gateway.FormID, error) {
+	return acceptFor(ctx, s, i, body, "PL")
+}
+
+// acceptFor records one form with a delivery to each.
+func acceptFor(ctx context.Context, s *store.Store, i int64, body []byte, to ...operation.ParticipantCode) (gateway.FormID, error) {
 	raw := append([]byte(fmt.Sprintf("Message-ID: <%d@vid.example>\r\n\r\n", i)), body...)
 	now := time.Now()
 	f := gateway.Form{ID: gateway.NewFormID(), Operation: "OP-7K3", Role: gateway.Original, Type: "SEZ", Reference: fmt.Sprintf("LV-VID-2027-%09d", i), Sender: "LV",
 		State: gateway.FormAccepted, Assurance: gateway.Signed, Priority: gateway.Routine, Received: now, Hash: sha256.Sum256(raw), Content: gateway.Content{JSON: body}}
 	in := &gateway.Inbound{Medium: gateway.ByMail, Account: "imap", Raw: raw, Received: now,
 		Repeats: []gateway.Repeat{{Name: fmt.Sprintf("mid:<%d@vid.example>", i), Digest: f.Hash}}}
+	var deliveries []gateway.NewDelivery
+	for _, p := range to {
+		deliveries = append(deliveries, gateway.NewDelivery{ID: gateway.NewDeliveryID(), Participant: p, Channel: operation.PGPMail, Priority: gateway.Routine, State: gateway.Pending, NotBefore: now})
+	}
 	_, err := s.Accept(ctx, in, func(gateway.Ledger) (*gateway.Decision, error) {
-		return &gateway.Decision{Verdict: gateway.Accepted, Operation: f.Operation, Sender: f.Sender, Subject: f.ID,
-			Forms: []gateway.NewForm{{Form: f, Deliveries: []gateway.NewDelivery{{ID: gateway.NewDeliveryID(), Participant: "PL", Channel: operation.PGPMail,
-				Priority: gateway.Routine, State: gateway.Pending, NotBefore: now}}}},
+		return &gateway.Decision{Verdict: gateway.Accepted, Operation: f.Operation, Sender: f.Sender, Subject: f.ID, Forms: []gateway.NewForm{{Form: f, Deliveries: deliveries}},
 			Audit: []gateway.AuditEntry{{Kind: gateway.Collection, At: now, Actor: "LV", Action: "form accepted", Operation: f.Operation, Reference: f.Reference}}}, nil
 	})
 	return f.ID, err
 }
 
-// BenchmarkAccept measures durable accepts of 4 KiB forms from 64 producers.
-func BenchmarkAccept(b *testing.B) {
+// fourKiB is the content of a form in the benchmarks.
+var fourKiB = bytes.Repeat([]byte("0123456789abcdef"), 256)
+
+// onEach runs a benchmark on each store.
+func onEach(b *testing.B, run func(*testing.B, *store.Store)) {
 	for _, c := range []struct {
 		name  string
 		fresh func(testing.TB) storetest.Record
 	}{{"sqlite", storetest.NewSQLite}, {"postgres", storetest.NewPostgres}} {
-		b.Run(c.name, func(b *testing.B) {
-			s := c.fresh(b).Open(b, "bench", store.Options{})
-			body := bytes.Repeat([]byte("0123456789abcdef"), 256)
-			var n atomic.Int64
-			b.SetParallelism(32) // 64 producers on two processors
-			b.ResetTimer()
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					if _, err := acceptOne(context.Background(), s, n.Add(1), body); err != nil {
-						b.Error(err)
-						return
-					}
-				}
-			})
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "accepts/s")
-		})
+		b.Run(c.name, func(b *testing.B) { run(b, c.fresh(b).Open(b, "bench", store.Options{})) })
 	}
+}
+
+// BenchmarkAccept measures durable accepts of 4 KiB forms from 64 producers.
+func BenchmarkAccept(b *testing.B) {
+	onEach(b, func(b *testing.B, s *store.Store) {
+		var n atomic.Int64
+		b.SetParallelism(32) // 64 producers on two processors
+		b.ResetTimer()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				if _, err := acceptOne(context.Background(), s, n.Add(1), fourKiB); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "accepts/s")
+	})
+}
+
+// BenchmarkDeliver measures claims and durable outcomes of deliveries to 30
+// recipients, 64 of them under way at once and no channel between.
+func BenchmarkDeliver(b *testing.B) {
+	to := make([]operation.ParticipantCode, 30)
+	for i := range to {
+		to[i] = operation.ParticipantCode(fmt.Sprintf("P%02d", i))
+	}
+	onEach(b, func(b *testing.B, s *store.Store) {
+		ctx := context.Background()
+		for i := 0; i*len(to) < b.N; i++ {
+			if _, err := acceptFor(ctx, s, int64(i), fourKiB, to...); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ResetTimer()
+		var under errgroup.Group
+		under.SetLimit(64)
+		for n := 0; n < b.N; {
+			claimed, err := s.Claim(ctx, gateway.Want{Limit: 64}, time.Now())
+			if err != nil {
+				b.Fatal(err)
+			}
+			n += len(claimed)
+			for _, d := range claimed {
+				under.Go(func() error { return handedOver(ctx, s, d) })
+			}
+		}
+		if err := under.Wait(); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "deliveries/s")
+	})
+}
+
+func handedOver(ctx context.Context, s *store.Store, d gateway.Delivery) error {
+	e := gateway.Evidence{Outcome: gateway.Sent, State: gateway.HandedOver, Channel: d.Channel, At: time.Now(), Detail: "250 2.0.0 Ok: queued as 4ZrT1XYZ", By: "mx.example"}
+	return s.Finish(ctx, &gateway.Attempt{Delivery: d, Evidence: e, Next: gateway.Next{State: gateway.HandedOver, Reason: e.Detail}}, nil)
 }
 
 func open(t *testing.T, dsn string, how func(context.Context, string, store.Options) (*store.Store, error)) *store.Store {
