@@ -82,7 +82,7 @@ func (r Report) matrix() template.HTML {
 func cellLook(c ShownCell) (colour, text string) {
 	switch {
 	case c.Fails != "" && c.Fails < "L8":
-		return colours[Red], dash(c.Level) + ", fails at " + c.Fails
+		return colours[Red], dash(c.Level) + ", stops at " + c.Fails
 	case c.Level >= "L7":
 		return colours[Green], c.Level
 	case c.Level == "":

@@ -54,10 +54,10 @@ func TestReportOfAMixedRunSaysWhatIsReadyAndWhoMustDoWhatByWhen(t *testing.T) {
 			"Not ready to begin: 2 are not ready and not waived (PL, DE). Of 7 participants 1 is ready, 3 are ready with limits, 1 is waived by the organiser (FI).",
 			"up to and including",
 			"liaison test waive OP-7K3 PARTICIPANT",
-			"pgp-mail jco@pl.example: proven up to L3 (no error came back), fails at L4 (decrypted there)",
+			"pgp-mail jco@pl.example: proven up to L3 (no error came back), stops at L4 (decrypted there)",
 			"mail desk@other.example: proven up to L8 (answered before the deadline)",
 			"plain: no nominal data",
-			"2027-01-11: their system is delivered on 8 January; phone until then",
+			"2027-01-11: their system is delivered on 8 January; phone until then; the operation lasts until 2027-01-17: before the waiver is over, test again or waive anew",
 			"One person can do it; nobody has shown yet that somebody else can too.",
 			"2026-12-21", // by when: the next scheduled test
 			"Call +48 1: did the mail arrive",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Text is the report for a terminal or a mail.
@@ -90,9 +91,9 @@ func (c ShownCell) Words() string {
 	case c.Fails == "":
 		return name + "proven up to " + step(c.Level)
 	case c.Level == "":
-		return name + "fails at " + step(c.Fails)
+		return name + "stops at " + step(c.Fails)
 	}
-	return name + "proven up to " + step(c.Level) + ", fails at " + step(c.Fails)
+	return name + "proven up to " + step(c.Level) + ", stops at " + step(c.Fails)
 }
 
 // why says in a few lines what is behind a verdict.
@@ -100,8 +101,11 @@ func (r Report) why(s Shown) []string {
 	var out []string
 	if w := s.Waiver; w != nil {
 		line := fmt.Sprintf("waived by the organiser up to and including %s: %s", w.Until.Format("2006-01-02"), w.Reason)
-		if !w.Holds {
+		switch {
+		case !w.Holds:
 			line += "; it does not hold: " + w.Why
+		case w.Until.Format(time.DateOnly) < r.Ends:
+			line += "; the operation lasts until " + r.Ends + ": before the waiver is over, test again or waive anew"
 		}
 		out = append(out, line)
 	}
@@ -141,7 +145,7 @@ func (r Report) CSV() []byte {
 		}
 		_ = w.Write(fields) // into memory
 	}
-	write("operation", "run", "participant", "authority", "verdict", "passes", "waived until", "mark", "channel", "address", "style", "way", "proven to", "fails at", "findings", "do", "who", "by", "phone")
+	write("operation", "run", "participant", "authority", "verdict", "passes", "waived until", "mark", "channel", "address", "style", "way", "proven to", "stops at", "findings", "do", "who", "by", "phone")
 	for _, s := range r.Participants {
 		waived := ""
 		if s.Waiver != nil && s.Waiver.Holds {
