@@ -96,18 +96,24 @@ func (c ShownCell) Words() string {
 	return name + "proven up to " + step(c.Level) + ", stops at " + step(c.Fails)
 }
 
+// Waives says what a waiver covers, and until when.
+func (r Report) Waives(w Waived) string {
+	until := w.Until.Format(time.DateOnly)
+	line := fmt.Sprintf("waived by the organiser up to and including %s: %s", until, w.Reason)
+	switch {
+	case !w.Holds:
+		line += "; it does not hold: " + w.Why
+	case until < r.Ends:
+		line += "; the operation lasts until " + r.Ends + ": before the waiver is over, test again or waive anew"
+	}
+	return line
+}
+
 // why says in a few lines what is behind a verdict.
 func (r Report) why(s Shown) []string {
 	var out []string
 	if w := s.Waiver; w != nil {
-		line := fmt.Sprintf("waived by the organiser up to and including %s: %s", w.Until.Format("2006-01-02"), w.Reason)
-		switch {
-		case !w.Holds:
-			line += "; it does not hold: " + w.Why
-		case w.Until.Format(time.DateOnly) < r.Ends:
-			line += "; the operation lasts until " + r.Ends + ": before the waiver is over, test again or waive anew"
-		}
-		out = append(out, line)
+		out = append(out, r.Waives(*w))
 	}
 	if s.Faded {
 		out = append(out, "the proof is older than 14 days")
