@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"os"
 	"strings"
 
 	"liaison/gateway/store"
@@ -36,6 +38,14 @@ func (c storeCopyCmd) Run(a *app) error {
 		source = c.From
 	}
 	from, err := store.OpenReader(a.ctx, source, s.opt)
+	if errors.Is(err, store.ErrEarlier) && strings.HasPrefix(source, "sqlite:") {
+		var dir string
+		if dir, err = os.MkdirTemp("", "liaison-earlier-"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		from, err = store.OpenEarlier(a.ctx, source, dir, s.opt)
+	}
 	if err != nil {
 		return err
 	}

@@ -13,12 +13,31 @@ import (
 )
 
 // repeatKey is the row that a repeat's name occupies: an exclusive name is one
-// row whatever its bytes, so that two offers of it meet in the index.
+// row whatever its bytes, so that two offers of it meet in the index. Names are what
+// strangers wrote: PostgreSQL's text takes neither every byte nor, in an index,
+// every length, so that one that isn't plain stands there by its digest.
 func repeatKey(r gateway.Repeat) string {
-	if r.Exclusive {
-		return "=" + r.Name
+	name := r.Name
+	if len(name) > longestName || !plainASCII(name) {
+		name = fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(name)))
 	}
-	return "+" + r.Name + "\x1f" + hex.EncodeToString(r.Digest[:])
+	if r.Exclusive {
+		return "=" + name
+	}
+	return "+" + name + "\x1f" + hex.EncodeToString(r.Digest[:])
+}
+
+// longestName is how long a name in an index may be; PostgreSQL's limit is 2,704
+// bytes for a whole entry.
+const longestName = 1100
+
+func plainASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // sortedRepeats is in key order, so that two transactions never wait for each

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -16,23 +17,33 @@ import (
 // since they were looked at. What time or another node made due, the sweep finds:
 // it looks at all.
 type dueLanes struct {
-	mu     sync.Mutex // guards the rest
-	lanes  map[gateway.Lane]struct{}
-	sweep  bool      // look at all with the next claim
-	swept  time.Time // when that was done last
-	turn   int       // lanes are served in turn
-	exists map[gateway.Lane]bool
+	mu    sync.Mutex // guards the rest
+	lanes map[gateway.Lane]struct{}
+	sweep bool          // look at all with the next claim
+	swept time.Time     // when that was done last
+	every time.Duration // how long until it is done again
+	turn  int           // lanes are served in turn
 }
 
-// sweepEvery is how often all lanes are looked at.
-const sweepEvery = time.Second
+// All lanes on which something waits are looked at every second or, where they are
+// more than two thousand, the rarer the more they are: a look at one costs
+// PostgreSQL's way there and back.
+const (
+	sweepEvery = time.Second
+	sweepEach  = time.Second / 2000
+)
 
 func (l *dueLanes) add(lanes map[gateway.Lane]struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for lane := range lanes {
-		l.lanes[lane], l.exists[lane] = struct{}{}, true
-	}
+	maps.Copy(l.lanes, lanes)
+}
+
+// found notes on how many lanes something waits.
+func (l *dueLanes) found(lanes int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.every = max(sweepEvery, time.Duration(lanes)*sweepEach)
 }
 
 func (l *dueLanes) sweepNow() {
@@ -46,31 +57,16 @@ func (l *dueLanes) sweepNow() {
 func (l *dueLanes) take(now time.Time) (lanes map[gateway.Lane]struct{}, all bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if all = l.sweep || now.Sub(l.swept).Abs() >= sweepEvery; all {
+	if all = l.sweep || now.Sub(l.swept).Abs() >= l.every; all {
 		l.sweep, l.swept = false, now
 	}
 	lanes, l.lanes = l.lanes, make(map[gateway.Lane]struct{})
 	return lanes, all
 }
 
-func (l *dueLanes) known(lane gateway.Lane) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.exists[lane]
-}
-
 // makeDue says that something became due on a lane.
-func (t *tx) makeDue(op, participant, channel string) error {
-	lane := gateway.Lane{Operation: operation.Code(op), Participant: operation.ParticipantCode(participant), Channel: operation.ChannelKind(channel)}
-	t.makesDue(lane)
-	if t.s.due.known(lane) {
-		return nil
-	}
-	err := t.put(`INSERT INTO lane (operation, participant, channel) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, op, participant, channel)
-	if err != nil {
-		return fmt.Errorf("note a lane: %w", err)
-	}
-	return nil
+func (t *tx) makeDue(op, participant, channel string) {
+	t.makesDue(gateway.Lane{Operation: operation.Code(op), Participant: operation.ParticipantCode(participant), Channel: operation.ChannelKind(channel)})
 }
 
 // claimLane leases due deliveries of one lane. A claim is void when its lease is
@@ -185,11 +181,12 @@ func (c *claiming) alive() (bool, error) {
 	return n > 0, err
 }
 
-// lanes are the hinted ones, or all, each time beginning with another.
+// lanes are the hinted ones, or all on which something waits, each time beginning
+// with another.
 func (c *claiming) lanes(hinted map[gateway.Lane]struct{}, all bool) ([]gateway.Lane, error) {
 	var list []gateway.Lane
 	if all {
-		rows, err := c.t.Query(c.t.ctx, `SELECT operation, participant, channel FROM lane`)
+		rows, err := c.t.Query(c.t.ctx, `SELECT operation, participant, channel FROM delivery WHERE state = 'pending' GROUP BY operation, participant, channel`)
 		if err != nil {
 			return nil, err
 		}
@@ -204,6 +201,7 @@ func (c *claiming) lanes(hinted map[gateway.Lane]struct{}, all bool) ([]gateway.
 		if err := rows.Close(); err != nil {
 			return nil, err
 		}
+		c.t.s.due.found(len(list))
 	} else {
 		for l := range hinted {
 			list = append(list, l)

@@ -12,7 +12,7 @@ import (
 // to it).
 var (
 	copied = []string{"data_key", "offer", "inbound", "repeat", "form", "attachment", "delivery", "attempt", "session", "sequence", "counter", "mark",
-		"operation", "operation_state", "lane", "certificate", "certificate_key", "due", "mailbox", "audit", "tree_hash", "tree_head",
+		"operation", "operation_state", "certificate", "certificate_key", "due", "mailbox", "audit", "tree_hash", "tree_head",
 		"test_run", "test_party", "test_probe", "test_evidence", "test_onward", "test_waiver"}
 	kept = []string{"node", "lease"}
 )
@@ -20,7 +20,8 @@ var (
 // Copy copies everything that is recorded into an empty record, between the two
 // databases or within one, as it was at one moment: the source may be serving.
 // Content stays encrypted as it is, under the same storage key. progress hears
-// of each table when it is done; nothing is there where Copy returns an error.
+// of each table when it is done; nothing is there where Copy returns an error. Both
+// have the tables of this version: no other is opened.
 func Copy(ctx context.Context, from, to *Store, progress func(table string, rows int64)) error {
 	err := from.snapshot(ctx, func(source querier) error {
 		return to.write(ctx, func(t *tx) error {

@@ -147,7 +147,8 @@ func (t *tx) insertDelivery(f *gateway.Form, n gateway.NewDelivery) error {
 	if n.State != gateway.Pending {
 		return nil
 	}
-	return t.makeDue(string(f.Operation), string(n.Participant), string(n.Channel))
+	t.makeDue(string(f.Operation), string(n.Participant), string(n.Channel))
+	return nil
 }
 
 // follows is the delivery that one of a correction or cancellation mustn't

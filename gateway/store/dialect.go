@@ -23,14 +23,17 @@ type dialect struct {
 	clock      string             // the database's clock in Unix milliseconds; "" means ours
 	snapshot   sql.IsolationLevel // in which many reads see one moment
 	renumber   string             // sets the counters of numbered rows after a copy
+	hasTable   string             // counts the tables of a name, $1
 	serialize  string             // waits for other transactions of the same name, $1; "" where one writer does
 }
 
 var (
-	sqlite   = dialect{driver: "sqlite", goose: goose.DialectSQLite3, migrations: "migrations/sqlite", epoch: "SELECT epoch FROM node WHERE name = $1"}
+	sqlite = dialect{driver: "sqlite", goose: goose.DialectSQLite3, migrations: "migrations/sqlite", epoch: "SELECT epoch FROM node WHERE name = $1",
+		hasTable: "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = $1"}
 	postgres = dialect{driver: "pgx", goose: goose.DialectPostgres, migrations: "migrations/postgres",
 		epoch: "SELECT epoch FROM node WHERE name = $1 FOR KEY SHARE", skipLocked: " FOR UPDATE OF d SKIP LOCKED", forUpdate: " FOR UPDATE",
 		snapshot: sql.LevelRepeatableRead, renumber: "SELECT setval(pg_get_serial_sequence('attempt', 'id'), (SELECT coalesce(max(id), 1) FROM attempt)), setval(pg_get_serial_sequence('test_evidence', 'id'), (SELECT coalesce(max(id), 1) FROM test_evidence))",
+		hasTable:  "SELECT count(to_regclass($1))",
 		serialize: "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
 		clock:     "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"}
 )

@@ -121,9 +121,7 @@ func (t *tx) follow(r *deliveryRow, a *gateway.Attempt) error {
 	if next.State != gateway.Pending || next.Channel == "" || state != gateway.Pending {
 		return t.settled(r, state)
 	}
-	if err := t.makeDue(r.operation, r.participant, string(next.Channel)); err != nil {
-		return err
-	}
+	t.makeDue(r.operation, r.participant, string(next.Channel))
 	return t.moveTo(r, a)
 }
 

@@ -3,10 +3,8 @@ package store
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"sync"
@@ -14,15 +12,10 @@ import (
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the "pgx" driver
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 	driver "modernc.org/sqlite"
 
 	"liaison/gateway"
 )
-
-//go:embed migrations
-var migrations embed.FS
 
 // StorageKey is the key that wraps the operations' data keys: 32 bytes. It
 // refuses to print.
@@ -130,7 +123,7 @@ func open(ctx context.Context, dsn string, opt Options, m mode) (_ *Store, err e
 	}
 	s := &Store{d: d, opt: opt, mode: m, dsn: path, wake: make(chan struct{}, 1), hint: make(chan struct{}, 1),
 		quit: make(chan struct{}), done: make(chan struct{}),
-		due: dueLanes{lanes: make(map[gateway.Lane]struct{}), exists: make(map[gateway.Lane]bool), sweep: true}}
+		due: dueLanes{lanes: make(map[gateway.Lane]struct{}), sweep: true}}
 	defer func() {
 		if err != nil {
 			_ = s.closeFiles()
@@ -142,10 +135,8 @@ func open(ctx context.Context, dsn string, opt Options, m mode) (_ *Store, err e
 	if err := s.connect(ctx, path); err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
-	if m != reading {
-		if err := s.migrate(ctx); err != nil {
-			return nil, fmt.Errorf("bring the store's tables up to date: %w", err)
-		}
+	if err := s.upToDate(ctx); err != nil {
+		return nil, fmt.Errorf("open the store: %w", err)
 	}
 	if err := s.startWriter(ctx); err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
@@ -218,29 +209,6 @@ func ownFile(path string) error {
 		return fmt.Errorf("%w (does its folder exist and may we write there?)", err)
 	}
 	return f.Close()
-}
-
-// migrate applies what is missing; on PostgreSQL under an advisory lock, so
-// that several nodes may start together.
-func (s *Store) migrate(ctx context.Context) error {
-	dir, err := fs.Sub(migrations, s.d.migrations)
-	if err != nil {
-		return err
-	}
-	opts := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
-	if s.d.driver == postgres.driver {
-		locker, err := lock.NewPostgresSessionLocker()
-		if err != nil {
-			return err
-		}
-		opts = append(opts, goose.WithSessionLocker(locker))
-	}
-	p, err := goose.NewProvider(s.d.goose, s.db, dir, opts...)
-	if err != nil {
-		return err
-	}
-	_, err = p.Up(ctx)
-	return err
 }
 
 // Close ends the writer and closes the files. It gives this node's claims back,

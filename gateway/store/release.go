@@ -80,9 +80,7 @@ func (s *Store) ReleaseDelivery(ctx context.Context, id gateway.DeliveryID, who,
 			return err
 		}
 		t.reaches(gateway.Pending, 1)
-		if err := t.makeDue(r.operation, r.participant, r.channel); err != nil {
-			return err
-		}
+		t.makeDue(r.operation, r.participant, r.channel)
 		if err := t.byPerson("delivery released", who, reason, operation.Code(r.operation), reference, operation.ParticipantCode(p)); err != nil {
 			return err
 		}

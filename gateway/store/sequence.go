@@ -25,9 +25,7 @@ func (s *Store) OpenSession(ctx context.Context, ses gateway.Session) (last, ack
 		if !ours {
 			return gateway.ErrFenced
 		}
-		if err := t.makeDue(string(ses.Operation), string(ses.Participant), string(operation.WebSocket)); err != nil {
-			return err
-		}
+		t.makeDue(string(ses.Operation), string(ses.Participant), string(operation.WebSocket))
 		err = t.put(`UPDATE delivery SET not_before = 0 WHERE operation = $1 AND participant = $2 AND channel = 'websocket' AND state = 'pending' AND attempts > 0`,
 			string(ses.Operation), string(ses.Participant))
 		if err != nil {

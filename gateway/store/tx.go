@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -54,9 +56,23 @@ func (c *common) putCounts(ctx context.Context, q querier) error {
 	return nil
 }
 
-func (t *tx) put(query string, args ...any) error           { return t.Put(t.ctx, query, args...) }
-func (t *tx) exec(query string, args ...any) (int64, error) { return t.Exec(t.ctx, query, args...) }
-func (t *tx) row(query string, args ...any) row             { return t.QueryRow(t.ctx, query, args...) }
+func (t *tx) put(query string, args ...any) error { return t.Put(t.ctx, query, legible(args)...) }
+func (t *tx) exec(query string, args ...any) (int64, error) {
+	return t.Exec(t.ctx, query, legible(args)...)
+}
+func (t *tx) row(query string, args ...any) row { return t.QueryRow(t.ctx, query, args...) }
+
+// legible makes text of what stands in text columns: what was never that (a
+// reference, a host's name) shows it by U+FFFD. PostgreSQL refuses all else, and a
+// message must be answered whatever is in it; its bytes are kept as they came.
+func legible(args []any) []any {
+	for i, a := range args {
+		if s, ok := a.(string); ok && (!utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0) {
+			args[i] = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+		}
+	}
+	return args
+}
 
 // clock is the time that leases go by, in Unix milliseconds.
 func (t *tx) clock() (int64, error) {

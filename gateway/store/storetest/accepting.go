@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 
@@ -51,6 +52,29 @@ func acceptIsReadBackWhole(t *testing.T, r Record) {
 	}
 	if _, err := s.Form(ctx(t), "nobody's"); !errors.Is(err, gateway.ErrNotFound) {
 		t.Errorf("Form(unknown) = %v; want ErrNotFound", err)
+	}
+}
+
+// anyNames: what strangers write into a Message-ID or a submit's id, and into a
+// form's boxes, is never a reason not to answer.
+func anyNames(t *testing.T, r Record) {
+	s := open(t, r)
+	for i, id := range []string{"mid:<a\xe4b@vid.example>", "mid:<a\x00b@vid.example>", "mid:<" + strings.Repeat("\xff", 900) + ">", "ws:OP-7K3/LV/\u0000", "mid:<ä@vid.example>", "ws:" + strings.Repeat("long", 2000)} {
+		for _, exclusive := range []bool{false, true} {
+			in := inbound(name("%d %v", i, exclusive))
+			in.Repeats[0].Name, in.Repeats[0].Exclusive = id, exclusive
+			if n, receipt, err := s.Offer(ctx(t), in); n != 0 || receipt != nil || err != nil {
+				t.Errorf("Offer of %.30q = %d, %v, %v; want it new", id, n, receipt, err)
+			}
+			f := newForm(name("R\xe4\x00%d%v", i, exclusive), gateway.FormAccepted)
+			first, err := s.Accept(ctx(t), in, decision(f))
+			must(t, "Accept", err)
+			again, err := s.Accept(ctx(t), in, decision(newForm("never", gateway.FormAccepted)))
+			must(t, "Accept again", err)
+			if !again.Repeated || again.Inbound != first.Inbound {
+				t.Errorf("Accept of %.30q again = %+v; want the receipt of the first", id, again)
+			}
+		}
 	}
 }
 

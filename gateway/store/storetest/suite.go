@@ -47,6 +47,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Record) {
 		{"WhatALivingNodeHasOpenIsNotInterrupted", offerOfTheLiving},
 		{"BlameCountsTheMessagesFaultAlone", blame},
 		{"AcceptTwiceIsOneForm", acceptTwice},
+		{"NamesOfAnyBytesAreRecordedAndKnownAgain", anyNames},
 		{"AcceptAtOnceIsOneForm", acceptAtOnce},
 		{"AnExclusiveNameWithOtherBytesIsAnError", exclusiveNames},
 		{"ADecisionThatFailsRecordsNothing", failingDecision},

@@ -1,0 +1,102 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// ErrEarlier: the record's tables are of an earlier version of this program.
+var ErrEarlier = errors.New("an earlier version of liaison wrote this record: start the gateway of this version on it once, which brings it up to date")
+
+// errLater: this program knows less of the tables than the one that wrote them.
+var errLater = errors.New("a later version of liaison wrote this record: use that version")
+
+// upToDate applies the migrations that are missing, where this handle writes. It
+// leaves a record of a later version alone.
+func (s *Store) upToDate(ctx context.Context) error {
+	p, err := s.migrator()
+	if err != nil {
+		return err
+	}
+	known := p.ListSources()
+	newest := known[len(known)-1].Version
+	there, err := s.version(ctx)
+	switch {
+	case err != nil:
+		return err
+	case there > newest:
+		return fmt.Errorf("%w (its tables have version %d, this one knows %d)", errLater, there, newest)
+	case there == newest:
+		return nil
+	case s.mode == reading:
+		return fmt.Errorf("%w (its tables have version %d, now %d)", ErrEarlier, there, newest)
+	}
+	if _, err = p.Up(ctx); err != nil {
+		return fmt.Errorf("bring the tables up to date: %w", err)
+	}
+	return nil
+}
+
+// version is that of the newest migration that the tables have, 0 where there are
+// none yet.
+func (s *Store) version(ctx context.Context) (n int64, err error) {
+	var there int64
+	if err := s.read().QueryRow(ctx, s.d.hasTable, goose.DefaultTablename).Scan(&there); err != nil || there == 0 {
+		return 0, err
+	}
+	err = s.read().QueryRow(ctx, `SELECT coalesce(max(version_id), 0) FROM `+goose.DefaultTablename).Scan(&n)
+	return n, err
+}
+
+// migrator applies migrations; on PostgreSQL under an advisory lock, so that several
+// nodes may start together.
+func (s *Store) migrator() (*goose.Provider, error) {
+	dir, err := fs.Sub(migrations, s.d.migrations)
+	if err != nil {
+		return nil, err
+	}
+	db, opts := s.db, []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	if s.mode == reading {
+		db = s.reads // it is asked for what it knows alone
+	}
+	if s.d.driver == postgres.driver {
+		locker, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, goose.WithSessionLocker(locker))
+	}
+	return goose.NewProvider(s.d.goose, db, dir, opts...)
+}
+
+// OpenEarlier opens a file of SQLite that an earlier version wrote, for reading: a
+// copy of it in dir, as it is at this moment, is brought up to date. The file itself
+// may be a backup, or serve, and stays as it is.
+func OpenEarlier(ctx context.Context, dsn, dir string, opt Options) (*Store, error) {
+	path, ok := strings.CutPrefix(dsn, "sqlite:")
+	if !ok {
+		return nil, ErrEarlier
+	}
+	db, err := sql.Open(sqlite.driver, sqliteDSN(path, "&mode=ro"))
+	if err != nil {
+		return nil, err
+	}
+	copied := filepath.Join(dir, "earlier.db")
+	_, err = db.ExecContext(ctx, `VACUUM INTO ?`, copied)
+	if err = errors.Join(err, db.Close()); err != nil {
+		return nil, fmt.Errorf("copy %s: %w", path, err)
+	}
+	return OpenBeside(ctx, "sqlite:"+copied, opt)
+}
