@@ -46,7 +46,7 @@ type Limits struct {
 	Opened  int64 // bytes of an opened message
 	Workers int   // deliveries under way at once
 	// Grace is how long attempts under way may go on after the gateway was told
-	// to stop: one that is cut off comes again.
+	// to stop: one that is cut off comes again. Default 5 s.
 	Grace time.Duration
 }
 
@@ -116,7 +116,7 @@ func New(opt Options) (*Gateway, error) {
 		opt.Limits.Workers = 16
 	}
 	if opt.Limits.Grace == 0 {
-		opt.Limits.Grace = 8 * time.Second
+		opt.Limits.Grace = 5 * time.Second
 	}
 	if opt.Watch == nil {
 		opt.Watch = func(Event) {}

@@ -236,14 +236,22 @@ func signal(c chan struct{}) {
 // lanes are this gateway's; what still waits on them when ctx ends is left to
 // whoever claims it next.
 func (g *Gateway) lanes(ctx context.Context) *lanes {
-	going, cut := context.WithCancel(context.WithoutCancel(ctx))
-	context.AfterFunc(ctx, func() { time.AfterFunc(g.opt.Limits.Grace, cut) })
+	going := outliving(ctx, g.opt.Limits.Grace)
+	recording := outliving(ctx, g.opt.Limits.Grace+finishStopping)
 	return newLanes(g.opt.Limits.Workers, func(d Delivery) (record func()) {
 		if ctx.Err() != nil {
 			return func() {}
 		}
-		return g.deliver(going, d)
+		finish := g.deliver(going, d)
+		return func() { finish(recording) }
 	})
+}
+
+// outliving is a context that ends a while after another.
+func outliving(ctx context.Context, by time.Duration) context.Context {
+	outlives, end := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() { time.AfterFunc(by, end) })
+	return outlives
 }
 
 // claim fills the lanes; more says that it may go on at once.

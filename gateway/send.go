@@ -15,20 +15,20 @@ const sendTimeout = 5 * time.Minute
 
 // deliver makes one attempt at a claimed delivery; record records it. What can't
 // be recorded is repeated by whoever claims the delivery after the lease.
-func (g *Gateway) deliver(ctx context.Context, d Delivery) (record func()) {
+func (g *Gateway) deliver(ctx context.Context, d Delivery) (record func(context.Context)) {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	op, err := g.operation(ctx, d.Operation)
 	if err != nil {
 		g.opt.Log.Error("read operation", "delivery", d.ID, "err", err)
-		return func() {}
+		return func(context.Context) {}
 	}
 	evidence, err := g.attempt(ctx, op, d)
 	if err != nil && KindOf(err) == Internal && ctx.Err() != nil {
-		return func() {} // stopping: the lease is voided and another node goes on
+		return func(context.Context) {} // stopping: the lease is voided and another node goes on
 	}
 	a := &Attempt{Delivery: d, Evidence: evidence, Next: g.next(op, d, evidence, err)}
-	return func() { g.finish(context.WithoutCancel(ctx), op, a, err) }
+	return func(ctx context.Context) { g.finish(ctx, op, a, err) }
 }
 
 // finish records an attempt and tells those who watch; because is why its channel
@@ -46,9 +46,12 @@ func (g *Gateway) finish(ctx context.Context, op *operation.Operation, a *Attemp
 		Reference: d.Reference, Type: d.Type, Detail: a.Evidence.Detail, Err: because})
 }
 
-// finishTimeout bounds recording an attempt, also while stopping: a recorded
-// attempt is one repeat less.
-const finishTimeout = 10 * time.Second
+// Bounds of recording an attempt; while stopping, of what is left when the grace of
+// attempts is over: a recorded attempt is one repeat less.
+const (
+	finishTimeout  = 10 * time.Second
+	finishStopping = 2 * time.Second
+)
 
 // attempt renders the delivery and hands it to its channel.
 func (g *Gateway) attempt(ctx context.Context, op *operation.Operation, d Delivery) (Evidence, error) {

@@ -99,11 +99,14 @@ func (p *pool) expire(l *line) {
 	p.bye(l)
 }
 
-// closeIdle closes what waits for use.
+// closeIdle closes what waits for use, all at once: a server that is silent holds
+// up each for as long as bye takes.
 func (p *pool) closeIdle() {
+	var all sync.WaitGroup
 	for l := p.take(); l != nil; l = p.take() {
-		p.bye(l)
+		all.Go(func() { p.bye(l) })
 	}
+	all.Wait()
 }
 
 // reset ends a refused mail's transaction, so that the line can be used again.

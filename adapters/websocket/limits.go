@@ -27,7 +27,7 @@ type Limits struct {
 	Write       time.Duration `json:"-"` // for one frame to leave, beside BytesSecond; default 10 s
 	Patience    time.Duration `json:"-"` // Send waits so long for room; default 1 s
 	Poll        time.Duration `json:"-"` // how often the record is asked which sessions live; default 2 s
-	Grace       time.Duration `json:"-"` // for a submit that is being offered when its session ends; default 8 s
+	Grace       time.Duration `json:"-"` // for a submit that is being offered when its session ends; default 4 s
 }
 
 func (l Limits) withDefaults() Limits {
@@ -47,7 +47,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Write, 10*time.Second)
 	set(&l.Patience, time.Second)
 	set(&l.Poll, 2*time.Second)
-	set(&l.Grace, 8*time.Second)
+	set(&l.Grace, 4*time.Second)
 	return l
 }
 

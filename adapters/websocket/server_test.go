@@ -390,6 +390,30 @@ func TestStopWaitsForAnOfferNoLongerThanItsGrace(t *testing.T) {
 	<-l.over
 }
 
+func TestStopWaitsForAFrameThatIsStuckNoLongerThanABye(t *testing.T) {
+	l := newLab(t, func(o *Options) { o.Limits.Unacknowledged = 1000 })
+	l.dialRaw().open(0)
+	eventually(t, "the session lives", func() bool { return len(l.server.Sessions()) == 1 })
+	big := outbound("big")
+	big.Message = bytes.Repeat([]byte("x"), 4<<20)
+	for i := 0; ; i++ { // until the line takes no more
+		big.Delivery = gateway.DeliveryID(fmt.Sprint("big", i))
+		ev, err := l.server.Send(context.Background(), big)
+		if err != nil || i == 50 {
+			t.Fatalf("200 MB went to a reader that reads nothing: %v", err)
+		}
+		if strings.Contains(ev.Detail, "slow") {
+			break
+		}
+	}
+	begun := time.Now()
+	l.stop()
+	<-l.over
+	if took := time.Since(begun); took > 2*byeMost {
+		t.Errorf("it took %s; want about %s", took, byeMost)
+	}
+}
+
 func TestSlowReaderIsDeferredNotBuffered(t *testing.T) {
 	l := newLab(t, func(o *Options) { o.Limits.Unacknowledged = 4; o.Limits.Patience = 10 * time.Millisecond })
 	r := l.dialRaw().open(0)

@@ -131,14 +131,18 @@ func (x *session) ping() {
 	}
 }
 
+// byeMost is how long a session's end may take on the line, and again in the record.
+const byeMost = 2 * time.Second
+
 // bye tells the reason, once what is being written has left; a participant that
 // takes no more isn't told.
 func (x *session) bye() {
-	timeout := time.NewTimer(x.server.limits.Write)
+	most := min(byeMost, x.server.limits.Write)
+	timeout := time.NewTimer(most)
 	defer timeout.Stop()
 	select {
 	case <-x.turn:
-		farewell(x.conn, x.why, x.server.limits.Write)
+		farewell(x.conn, x.why, most)
 		x.turn <- struct{}{}
 	case <-timeout.C:
 	}
@@ -153,7 +157,7 @@ func (x *session) leave() {
 		delete(x.server.sessions, where)
 	}
 	x.server.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), byeMost)
 	defer cancel()
 	if err := x.server.opt.Sequencer.CloseSession(ctx, x.who.ID); err != nil && !errors.Is(err, gateway.ErrFenced) {
 		x.log().Warn("session can't be closed in the record; it lapses when a newer one opens", "error", err)

@@ -149,7 +149,8 @@ func newNode(ctx context.Context, s *setup, st *store.Store, rec record) (*node,
 	return n, err
 }
 
-// run serves until ctx ends, then hands over what is under way.
+// run serves until ctx ends, then hands over what is under way: within ten seconds,
+// whatever hangs, the store's own leave included.
 func (n *node) run(a *app) error {
 	group, ctx := errgroup.WithContext(a.ctx)
 	group.Go(func() error { return n.store.Run(ctx) })
@@ -206,7 +207,7 @@ func (n *node) serveSocket(ctx context.Context, group *errgroup.Group, a *app) e
 	})
 	group.Go(func() error {
 		<-ctx.Done()
-		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
 		return server.Shutdown(stop)
 	})

@@ -190,6 +190,7 @@ type hall struct {
 	*room
 	mails   *sink
 	lmtp    string
+	smtp    string
 	ee      simulator.Participant
 	repeats int // mails that came again so far
 }
@@ -200,7 +201,7 @@ func newHall(t *testing.T) *hall {
 	t.Helper()
 	h := &hall{room: newRoom(t, "LV")}
 	mails, smtpAddress := startSink(t)
-	h.mails = mails
+	h.mails, h.smtp = mails, smtpAddress
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -76,12 +76,7 @@ func (w *wire) suffer(ctx context.Context, rng *rand.Rand, d time.Duration) {
 		{"reset", "reset_peer", "", map[string]int{"timeout": rng.IntN(300)}},
 	}[rng.IntN(6)]
 	bad.Stream = []string{"upstream", "downstream"}[rng.IntN(2)]
-	data, err := json.Marshal(bad)
-	if err == nil {
-		_, err = w.proxy.Toxics.AddToxicJson(strings.NewReader(string(data)))
-	}
-	if err != nil {
-		w.t.Errorf("the wire %s can't be made %s: %v", w.name, bad.Name, err)
+	if !w.poison(bad) {
 		return
 	}
 	rest(ctx, d)
@@ -90,4 +85,16 @@ func (w *wire) suffer(ctx context.Context, rng *rand.Rand, d time.Duration) {
 	if err := w.proxy.Toxics.RemoveToxic(removal, bad.Name); err != nil {
 		w.t.Errorf("the wire %s stays %s: %v", w.name, bad.Name, err)
 	}
+}
+
+// poison makes the wire bad from now on.
+func (w *wire) poison(bad toxic) bool {
+	data, err := json.Marshal(bad)
+	if err == nil {
+		_, err = w.proxy.Toxics.AddToxicJson(strings.NewReader(string(data)))
+	}
+	if err != nil {
+		w.t.Errorf("the wire %s can't be made %s: %v", w.name, bad.Name, err)
+	}
+	return err == nil
 }

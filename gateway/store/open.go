@@ -217,7 +217,7 @@ func (s *Store) Close() error {
 	var err error
 	s.once.Do(func() {
 		if s.mode == serving {
-			ctx, stop := context.WithTimeout(context.Background(), 5*time.Second)
+			ctx, stop := context.WithTimeout(context.Background(), time.Second)
 			err = s.leave(ctx)
 			stop()
 		}
