@@ -33,7 +33,8 @@ func (w *world) ordinary() []fault {
 	}
 	for _, node := range w.nodes {
 		kill := fault{"kill -9 of a gateway", func(context.Context, *strike) error { node.kill(); return nil }}
-		out = append(out, kill, kill, kill, fault{"a gateway freezes", func(ctx context.Context, s *strike) error { node.freeze(ctx, 3*s.while); return nil }})
+		out = append(out, kill, kill, kill, fault{"a gateway freezes", func(ctx context.Context, s *strike) error { node.freeze(ctx, 3*s.while); return nil }},
+			fault{"a gateway is told to stop", func(context.Context, *strike) error { node.tell(); return nil }})
 	}
 	for _, agent := range w.agents {
 		out = append(out, fault{"kill -9 of an agent", func(context.Context, *strike) error { agent.kill(); return nil }})
@@ -74,6 +75,20 @@ func (w *world) strikeOn(ctx context.Context, longest time.Duration) {
 				w.t.Errorf("%s: %v", faults[i].name, err)
 			}
 		})
+	}
+}
+
+// strikeOnce lets the rare faults strike once, each for a minute.
+func (w *world) strikeOnce(ctx context.Context, after time.Duration) {
+	rest(ctx, after)
+	for _, f := range w.rare {
+		if ctx.Err() != nil {
+			return
+		}
+		w.count(f.name)
+		if err := f.do(ctx, &strike{while: time.Minute}); err != nil {
+			w.t.Errorf("%s: %v", f.name, err)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"strconv"
 	"strings"
@@ -22,7 +23,9 @@ import (
 // process: the file says by how many milliseconds it is ahead. Leases go by the
 // store's own clock, as they do in the program.
 func serveJumping(config, file string) error {
-	a := &app{context.Background(), streams{os.Stdin, os.Stdout, os.Stderr}}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	a := &app{ctx, streams{os.Stdin, os.Stdout, os.Stderr}}
 	s, err := configFlag{Config: config}.load()
 	if err != nil {
 		return err
@@ -32,6 +35,7 @@ func serveJumping(config, file string) error {
 	if err != nil {
 		return err
 	}
+	defer st.Close()
 	s.opt.Clock = turned(file)
 	if err := applyChanged(a, s, st, jsonFlag{}); err != nil {
 		return err
@@ -70,8 +74,11 @@ type kept struct {
 	make func() *exec.Cmd
 	log  *os.File
 
+	awake sync.Mutex // held by who lets it sleep, or needs it awake
+
 	mu     sync.Mutex // guards what follows
 	cmd    *exec.Cmd
+	ended  chan struct{} // closed when cmd has
 	kills  int
 	starts int
 }
@@ -103,7 +110,9 @@ func (k *kept) once(ctx context.Context) {
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	k.mu.Lock()
 	err := c.Start()
-	k.cmd = c
+	ended := make(chan struct{})
+	defer close(ended)
+	k.cmd, k.ended = c, ended
 	k.starts++
 	k.mu.Unlock()
 	if err != nil {
@@ -140,9 +149,30 @@ func (k *kept) signal(s syscall.Signal) {
 // freeze stops the process for a while, as a machine that swaps or a hypervisor
 // that moves it does.
 func (k *kept) freeze(ctx context.Context, d time.Duration) {
+	k.awake.Lock()
+	defer k.awake.Unlock()
 	k.signal(syscall.SIGSTOP)
 	defer k.signal(syscall.SIGCONT)
 	rest(ctx, d)
+}
+
+// tell tells the process to stop, which it does within stopMost and what a machine
+// full of faults needs beside.
+func (k *kept) tell() {
+	k.awake.Lock()
+	defer k.awake.Unlock()
+	k.mu.Lock()
+	ended := k.ended
+	k.mu.Unlock()
+	if ended == nil {
+		return
+	}
+	k.signal(syscall.SIGTERM)
+	select {
+	case <-ended:
+	case <-time.After(stopMost + 5*time.Second):
+		k.t.Errorf("%s doesn't stop", k.name)
+	}
 }
 
 // rest waits, or until ctx ends.

@@ -20,6 +20,9 @@ type pains struct {
 	settle  time.Duration // by when all must have arrived after the last fault
 }
 
+// longRun is from when on a run has the rare faults too.
+const longRun = 3 * time.Minute
+
 // measure reads how long the torment is to be: TORMENT=30m for a long one.
 func measure(t *testing.T) pains {
 	p := pains{faults: 8 * time.Second, longest: 2 * time.Second, rate: 8, settle: 3 * time.Minute}
@@ -94,6 +97,7 @@ func onPostgreSQL(t *testing.T, post func(*testing.T, ...string) carrier) *world
 	w.wires["PostgreSQL"] = pg
 	db := &oneAtATime{server: cluster}
 	w.faults = append(disk.faults(func() error { return db.revive(cluster) }), crashing("PostgreSQL", db))
+	w.rare = append(w.rare, fault{"PostgreSQL is off for a minute", crashing("PostgreSQL", db).do})
 	return w
 }
 
@@ -111,7 +115,15 @@ func (w *world) suffer(p pains) {
 	begun := time.Now()
 	offered := make(chan struct{})
 	go func() { defer close(offered); w.offer(striking, p.rate) }()
+	rarely := make(chan struct{})
+	go func() {
+		defer close(rarely)
+		if p.faults >= longRun {
+			w.strikeOnce(striking, p.faults/3)
+		}
+	}()
 	w.strikeOn(striking, p.longest)
+	<-rarely
 	w.heal()
 	took := time.Since(begun)
 	w.settle(p.settle, offered)

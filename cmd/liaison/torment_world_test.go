@@ -36,7 +36,8 @@ type world struct {
 	agents   map[string]*kept
 	witness  *witness
 	wires    map[string]*wire
-	faults   []fault
+	faults   []fault  // beside the ordinary ones
+	rare     []fault  // strike once, in a long run
 	waits    []func() // until the processes are gone
 
 	ctx context.Context // the processes' life
