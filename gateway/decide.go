@@ -53,7 +53,7 @@ func (g *Gateway) record(ctx context.Context, in *Inbound, interrupted int) (*Re
 		decide = always(&Decision{Verdict: Noted, Reason: "older than the set-up"})
 	default:
 		var err error
-		if decide, err = g.decide(ctx, in); err != nil {
+		if decide, err = g.decideInTurn(ctx, in); err != nil {
 			return nil, err
 		}
 	}
@@ -87,6 +87,18 @@ func (g *Gateway) blame(ctx context.Context, in *Inbound, cause error) {
 // always decides the same whatever the ledger says.
 func always(d *Decision) func(Ledger) (*Decision, error) {
 	return func(Ledger) (*Decision, error) { return d, nil }
+}
+
+// decideInTurn is decide for a few at once: what a message opens to may be some
+// hundred times as large as itself.
+func (g *Gateway) decideInTurn(ctx context.Context, in *Inbound) (func(Ledger) (*Decision, error), error) {
+	select {
+	case g.opening <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-g.opening }()
+	return g.decide(ctx, in)
 }
 
 // decide opens and examines an inbound and returns what to record of it.

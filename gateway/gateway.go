@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -90,6 +91,7 @@ type Gateway struct {
 	now *inForce
 
 	carrying atomic.Pointer[lanes] // Run's
+	opening  chan struct{}         // holds something for each inbound that is opened and examined
 }
 
 // New wires a Gateway.
@@ -121,7 +123,7 @@ func New(opt Options) (*Gateway, error) {
 	if opt.Watch == nil {
 		opt.Watch = func(Event) {}
 	}
-	return &Gateway{opt: opt, sealed: newBrief[sealKey](sealedBody.Size), forms: newBrief[FormID](contentSize)}, nil
+	return &Gateway{opt: opt, opening: make(chan struct{}, max(8, 2*runtime.GOMAXPROCS(0))), sealed: newBrief[sealKey](sealedBody.Size), forms: newBrief[FormID](contentSize)}, nil
 }
 
 // key is the gateway's signing key.

@@ -158,17 +158,18 @@ func (l *lanes) busy() bool {
 	return l.holds >= claimMost
 }
 
-// Rooms are what this gateway has in hand: deliveries that it claimed, those that
-// are rendered and on their way by medium, and those on which it isn't recorded yet
-// what came of them.
+// Rooms are what this gateway has in hand: messages that it opens, deliveries that it
+// claimed, those that are rendered and on their way by medium, and those on which it
+// isn't recorded yet what came of them.
 func (g *Gateway) Rooms() []Room {
+	opening := RoomOf("opening", g.opening)
 	l := g.carrying.Load()
 	if l == nil {
-		return nil // not running yet
+		return []Room{opening} // not running yet
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return []Room{{"claimed", l.holds, holdsMost}, RoomOf("sending-mail", l.rooms[ByMail]), RoomOf("sending-websocket", l.rooms[ByWebSocket]), RoomOf("recording", l.records)}
+	return []Room{opening, {"claimed", l.holds, holdsMost}, RoomOf("sending-mail", l.rooms[ByMail]), RoomOf("sending-websocket", l.rooms[ByWebSocket]), RoomOf("recording", l.records)}
 }
 
 // pollEvery is how often it is asked what is due when nothing wakes.

@@ -98,7 +98,14 @@ type Adapter struct {
 	opt  Options
 	pool *pool                    // nil where nothing is sent
 	lmtp atomic.Pointer[listener] // Receive's
+
+	reads atomic.Bool  // the mailbox, over a connection that works
+	waits atomic.Int64 // in its queue
 }
+
+// Reads reports whether this node reads the mailbox now; of the nodes that share a
+// record one does.
+func (a *Adapter) Reads() bool { return a.reads.Load() }
 
 var _ gateway.Sender = (*Adapter)(nil)
 
@@ -130,11 +137,15 @@ func New(opt Options) (*Adapter, error) {
 	return a, nil
 }
 
-// Rooms are the connections that mails leave and come by.
+// Rooms are the connections that mails leave and come by, and the queue of those that
+// are in the mailbox.
 func (a *Adapter) Rooms() []gateway.Room {
 	var list []gateway.Room
 	if a.pool != nil {
 		list = append(list, gateway.RoomOf("smtp", a.pool.slots))
+	}
+	if a.opt.IMAP != nil {
+		list = append(list, gateway.Room{Name: "mailbox", Count: int(a.waits.Load()), Most: ahead})
 	}
 	if l := a.lmtp.Load(); l != nil {
 		list = append(list, l.room())

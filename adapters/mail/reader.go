@@ -126,6 +126,8 @@ func (r *reader) connection(ctx context.Context) (worked bool, err error) {
 	}
 	poll := time.NewTicker(r.a.opt.Limits.Poll)
 	defer poll.Stop()
+	r.a.reads.Store(true)
+	defer r.a.reads.Store(false)
 	for {
 		if err := r.read(ctx, b); err != nil {
 			return worked, err

@@ -28,6 +28,7 @@ func (r *reader) read(ctx context.Context, b *box) error {
 		if err := r.fill(ctx, b); err != nil {
 			return err
 		}
+		r.a.waits.Store(int64(r.queue.len()))
 		if r.queue.len() == 0 && !r.unread {
 			return r.advance(ctx)
 		}

@@ -204,6 +204,9 @@ func (s *Server) Sessions() []gateway.Session {
 	return list
 }
 
+// Connections is how many it takes at once, with a proof and without.
+func (s *Server) Connections() int { return s.limits.Connections }
+
 // Rooms are the large frames in memory, on their way in and out, and the numbered
 // deliveries that are made anew.
 func (s *Server) Rooms() []gateway.Room {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -96,6 +97,13 @@ func (m *metrics) observe(n *node) {
 	if n.socket != nil {
 		sessions = func() float64 { return float64(len(n.socket.Sessions())) }
 	}
+	reads := func() float64 {
+		if n.mail != nil && n.mail.Reads() {
+			return 1
+		}
+		return 0
+	}
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "liaison_mailbox_reader", Help: "1 on the node that reads the mailbox, while its connection works."}, reads))
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "liaison_sessions", Help: "WebSocket sessions that live on this node."}, sessions))
 }
 
@@ -136,6 +144,11 @@ func (c *queueCollector) Collect(out chan<- prometheus.Metric) {
 	if err != nil {
 		out <- prometheus.NewInvalidMetric(c.depth, err)
 		return
+	}
+	for _, empty := range store.Queues {
+		if !slices.ContainsFunc(depths, func(d store.Depth) bool { return d.Queue == empty }) {
+			depths = append(depths, store.Depth{Queue: empty, Oldest: time.Now()})
+		}
 	}
 	for _, d := range depths {
 		queue := strings.ReplaceAll(d.Queue, " ", "-")

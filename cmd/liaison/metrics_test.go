@@ -55,6 +55,9 @@ func TestMetricsCountWhatHappenedAndHoldNothingOfIt(t *testing.T) {
 		`liaison_delivery_seconds_count{channel="pgp-mail"} 3`,
 		`liaison_sessions 1`,
 		`liaison_deliveries_total{state="pending"} 4`,
+		`liaison_queue_depth{queue="held"} 0`,
+		`liaison_mailbox_reader 0`, // its mail comes over LMTP
+		`liaison_room_used{room="opening"} 0`,
 		`liaison_room_size{room="claimed"} 8192`,
 		`liaison_room_size{room="writing"} 512`,
 		`liaison_room_used{room="smtp"} 0`,

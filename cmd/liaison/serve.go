@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"liaison/adapters/mail"
@@ -178,6 +179,10 @@ func (n *node) run(a *app) error {
 	return nil
 }
 
+// openingMost is how many connections may be there beside those of the channel: they
+// say hello, or are told to come later.
+const openingMost = 1024
+
 // serveSocket listens for the WebSocket channel.
 func (n *node) serveSocket(ctx context.Context, group *errgroup.Group, a *app) error {
 	w := n.s.config.WebSocket
@@ -185,6 +190,7 @@ func (n *node) serveSocket(ctx context.Context, group *errgroup.Group, a *app) e
 	if err != nil {
 		return fmt.Errorf("listen for the WebSocket channel: %w", err)
 	}
+	listener = netutil.LimitListener(listener, n.socket.Connections()+openingMost)
 	scheme := "ws"
 	if w.TLSCertFile != "" {
 		pair, err := newRenewal(n.s.config.Path(w.TLSCertFile), n.s.config.Path(w.TLSKeyFile), n.s.opt.Log)
@@ -195,8 +201,9 @@ func (n *node) serveSocket(ctx context.Context, group *errgroup.Group, a *app) e
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET "+websocket.Path, n.socket)
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10,
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(n.s.opt.Log.Handler(), slog.LevelDebug)}
+	server.SetKeepAlivesEnabled(false) // there is nothing here but the channel
 	a.print("WebSocket channel: %s://%s%s", scheme, listener.Addr(), websocket.Path)
 	group.Go(func() error { return n.socket.Receive(ctx, n.gateway.Accept) })
 	group.Go(func() error {

@@ -32,11 +32,17 @@ var (
 		hasTable: "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = $1"}
 	postgres = dialect{driver: "pgx", goose: goose.DialectPostgres, migrations: "migrations/postgres",
 		epoch: "SELECT epoch FROM node WHERE name = $1 FOR KEY SHARE", skipLocked: " FOR UPDATE OF d SKIP LOCKED", forUpdate: " FOR UPDATE",
-		snapshot: sql.LevelRepeatableRead, renumber: "SELECT setval(pg_get_serial_sequence('attempt', 'id'), (SELECT coalesce(max(id), 1) FROM attempt)), setval(pg_get_serial_sequence('test_evidence', 'id'), (SELECT coalesce(max(id), 1) FROM test_evidence))",
+		snapshot: sql.LevelRepeatableRead, renumber: renumber,
 		hasTable:  "SELECT count(to_regclass($1))",
 		serialize: "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
 		clock:     "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"}
 )
+
+// renumber sets the counter of every numbered column of PostgreSQL to what is there.
+const renumber = `DO $$ DECLARE c record; BEGIN
+  FOR c IN SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema() AND column_default LIKE 'nextval(%' LOOP
+    EXECUTE format('SELECT setval(pg_get_serial_sequence(%L, %L), (SELECT coalesce(max(%I), 1) FROM %I))', c.table_name, c.column_name, c.column_name, c.table_name);
+  END LOOP; END $$`
 
 // parseDSN tells the databases apart; for SQLite it returns the file's path.
 func parseDSN(dsn string) (dialect, string, error) {

@@ -205,6 +205,9 @@ type Depth struct {
 	Oldest time.Time
 }
 
+// Queues are the names of all queues that Depths knows.
+var Queues = []string{"delivery websocket", "delivery pgp-mail", "delivery mail", "delivery phone", "held", "audit", "test", "due"}
+
 // queues are what waits, each by an index that holds what waits alone.
 var queues = []string{
 	`SELECT 'delivery ' || channel, count(*), min(created) FROM delivery WHERE state = 'pending' GROUP BY channel`,

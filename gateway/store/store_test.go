@@ -57,7 +57,7 @@ func onEach(b *testing.B, run func(*testing.B, *store.Store)) {
 	for _, c := range []struct {
 		name  string
 		fresh func(testing.TB) storetest.Record
-	}{{"sqlite", storetest.NewSQLite}, {"postgres", storetest.NewPostgres}} {
+	}{{"sqlite", storetest.NewSQLite}, {"postgres", storetest.NewDurablePostgres}} {
 		b.Run(c.name, func(b *testing.B) { run(b, c.fresh(b).Open(b, "bench", store.Options{})) })
 	}
 }

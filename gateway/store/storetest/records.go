@@ -101,6 +101,16 @@ type postgresRecord struct{ dsn string }
 // NewPostgres makes an empty record on PostgreSQL.
 func NewPostgres(t testing.TB) Record { return postgresRecord{Postgres(t)} }
 
+// NewDurablePostgres is NewPostgres on a server of the test's own that waits for its
+// disk, for measurements.
+func NewDurablePostgres(t testing.TB) Record {
+	c := NewCluster(t)
+	if err := c.Exec("CREATE DATABASE liaison"); err != nil {
+		t.Fatal(err)
+	}
+	return postgresRecord{c.DSN("liaison")}
+}
+
 func (r postgresRecord) Open(t testing.TB, node string, opt store.Options) *store.Store {
 	t.Helper()
 	return openAs(t, r.dsn, node, opt)
