@@ -50,15 +50,6 @@ func (s *Store) tell(e effects) {
 	signal(s.hint)
 }
 
-// Rooms are the transactions that wait for the writer of SQLite; on PostgreSQL each
-// has a connection, or waits with its group for as long as its context lasts.
-func (s *Store) Rooms() []gateway.Room {
-	if s.writes == nil {
-		return nil
-	}
-	return []gateway.Room{gateway.RoomOf("writing", s.writes)}
-}
-
 // tally counts how many deliveries came into each state.
 type tally struct {
 	mu     sync.Mutex // guards counts

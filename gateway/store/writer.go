@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"liaison/gateway"
 )
 
 // batchMost is how many transactions the writer of SQLite takes at once; they share
@@ -132,6 +134,15 @@ func (s *Store) startWriter(ctx context.Context) error {
 	s.writes = make(chan *job, 4*batchMost)
 	go s.runWriter(beside, &prepared{conn: conn, stmts: make(map[string]*sql.Stmt), synced: powerCut})
 	return nil
+}
+
+// Rooms are the transactions that wait for the writer of SQLite; on PostgreSQL each
+// has a connection, or waits with its group for as long as its context lasts.
+func (s *Store) Rooms() []gateway.Room {
+	if s.writes == nil {
+		return nil
+	}
+	return []gateway.Room{gateway.RoomOf("writing", s.writes)}
 }
 
 func (s *Store) stopWriter() error {
