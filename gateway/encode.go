@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -99,7 +100,8 @@ func (g *Gateway) subject(f *Form, lang string) string {
 
 // text is what a person reads: a line on how sure the origin is, the form, and
 // last the unit's phone and the number to quote. withhold marks boxes shown as
-// [*]; nil shows all.
+// [*], on a channel that others can read; nil shows all. On such a channel an answer
+// repeats nothing of what was sent.
 func (g *Gateway) text(op *operation.Operation, f *Form, lang string, withhold func(string) bool) string {
 	var b strings.Builder
 	say := sayer(lang)
@@ -110,7 +112,7 @@ func (g *Gateway) text(op *operation.Operation, f *Form, lang string, withhold f
 	if lines := f.Content.Facts[FactLines]; lines != "" {
 		b.WriteString(lines)
 	} else if f.Role != Original {
-		g.answerText(&b, op, f, say, lang)
+		g.answerText(&b, op, f, say, lang, withhold != nil)
 	} else {
 		g.formText(&b, op, f, say, lang, withhold)
 	}
@@ -138,7 +140,7 @@ func (g *Gateway) formText(b *strings.Builder, op *operation.Operation, f *Form,
 	if added := slices.DeleteFunc(slices.Clone(f.Content.Added), func(a string) bool { return withhold != nil && withhold(a) }); len(added) > 0 {
 		b.WriteString(say("added", strings.Join(added, " ")) + "\n")
 	}
-	for _, p := range f.Content.Problems {
+	for _, p := range problemsFor(op, f, withhold != nil) {
 		b.WriteString("! " + p.In(lang) + "\n")
 	}
 	b.WriteString("\n")
@@ -178,10 +180,34 @@ func orEmpty(value string) string {
 	return value
 }
 
-// answerText says in words what became of a form, words first and codes last.
-func (g *Gateway) answerText(b *strings.Builder, op *operation.Operation, f *Form, say func(string, ...any) string, lang string) {
+// problemsFor are the problems of a form as they may be told: on an open channel,
+// which others can read, without what was sent.
+func problemsFor(op *operation.Operation, f *Form, open bool) []form.Problem {
+	if !open {
+		return f.Content.Problems
+	}
+	told := make([]form.Problem, len(f.Content.Problems))
+	for i, p := range f.Content.Problems {
+		told[i] = p.Unsaid(profile(op))
+	}
+	return told
+}
+
+// quotable is a reference as it may be told: on an open channel only one of the usual
+// kind, in which nothing else can stand.
+func quotable(reference string, open bool) string {
+	if open && !form.IsUsualReference(reference) {
+		return ""
+	}
+	return reference
+}
+
+// answerText says in words what became of a form, words first and codes last. On an
+// open channel, which others can read, it repeats nothing of what was sent: of the
+// recipients it says how many there are.
+func (g *Gateway) answerText(b *strings.Builder, op *operation.Operation, f *Form, say func(string, ...any) string, lang string, open bool) {
 	facts := f.Content.Facts
-	about := strings.TrimSpace(f.Content.Boxes.Get("A5") + " " + bracketed(facts[factNumber]))
+	about := strings.TrimSpace(quotable(f.Content.Boxes.Get("A5"), open) + " " + bracketed(facts[factNumber]))
 	switch facts[factSay] {
 	case "status":
 		b.WriteString(say("status-"+stateKey(State(facts[factState])), about, facts[factRecipient]) + "\n")
@@ -195,15 +221,9 @@ func (g *Gateway) answerText(b *strings.Builder, op *operation.Operation, f *For
 		b.WriteString(say("answer-"+facts[factSay], about) + "\n")
 	}
 	if facts[factWaiting] != "" {
-		b.WriteString("\n" + waitingText(facts[factWaiting], say))
+		b.WriteString("\n" + waitingText(facts[factWaiting], say, open))
 	}
-	if sent := facts[factSent]; sent != "" {
-		b.WriteString(say("goes-to", sent) + "\n")
-	}
-	for _, w := range strings.Fields(facts[factWithheld]) {
-		to, reason, _ := strings.Cut(w, ":")
-		b.WriteString(say("withheld-from", to, say("reason-"+reason)) + "\n")
-	}
+	recipientsText(b, facts, say, open)
 	if facts[factWaited] != "" {
 		b.WriteString(say("waited", facts[factWaited]) + "\n")
 	}
@@ -211,7 +231,7 @@ func (g *Gateway) answerText(b *strings.Builder, op *operation.Operation, f *For
 		b.WriteString(say("urgent-call", g.opt.Phone) + "\n")
 	}
 	var codes []string
-	for _, p := range f.Content.Problems {
+	for _, p := range problemsFor(op, f, open) {
 		b.WriteString("- " + p.In(lang) + "\n")
 		codes = append(codes, strings.TrimSpace(fmt.Sprintf("%d %s", p.Code, p.Box)))
 	}
@@ -221,8 +241,26 @@ func (g *Gateway) answerText(b *strings.Builder, op *operation.Operation, f *For
 	if blank := facts[factBlank]; blank != "" {
 		b.WriteString("\n" + say("fill-in") + "\n\n" + form.New(blank).Text(form.TextOptions{Lang: lang, Profile: profile(op), Blank: true}))
 	}
-	if seen, _ := form.ParseJSON([]byte(facts[factSeen])); facts[factSeen] != "" && seen != nil {
+	if seen, _ := form.ParseJSON([]byte(facts[factSeen])); facts[factSeen] != "" && seen != nil && !open {
 		b.WriteString("\n" + say("understood") + "\n\n" + quoted(seen.Text(form.TextOptions{Lang: lang, Profile: profile(op)})))
+	}
+}
+
+// recipientsText says to whom a form goes, and from whom it is withheld.
+func recipientsText(b *strings.Builder, facts map[string]string, say func(string, ...any) string, open bool) {
+	sent := facts[factSent]
+	if _, err := strconv.Atoi(sent); open && sent != "" && err != nil {
+		sent = strconv.Itoa(len(strings.Fields(sent)))
+	}
+	if sent != "" {
+		b.WriteString(say("goes-to", sent) + "\n")
+	}
+	if open {
+		return
+	}
+	for _, w := range strings.Fields(facts[factWithheld]) {
+		to, reason, _ := strings.Cut(w, ":")
+		b.WriteString(say("withheld-from", to, say("reason-"+reason)) + "\n")
 	}
 }
 

@@ -1,0 +1,114 @@
+package gateway_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"liaison/gateway"
+	"liaison/gateway/form"
+)
+
+// wrongEverywhere is a seizure with a value in every box that plain mail may carry,
+// but the type.
+func wrongEverywhere(value string) string {
+	var boxes []string
+	for _, b := range form.Boxes() {
+		alone := form.New("SEZ")
+		alone.Set(b.Code, value)
+		if b.Code != "A1" && b.Code != "A16" && !form.Nominal(alone, b.Code, nil) {
+			boxes = append(boxes, b.Code+": ["+value+"]")
+		}
+	}
+	return seizure(value, boxes...)
+}
+
+// TestPlainAnswerRepeatsNothingThatWasSent: whatever stands in whatever box, and
+// wherever else, an answer in the clear names the box and what belongs there.
+func TestPlainAnswerRepeatsNothingThatWasSent(t *testing.T) {
+	words := []string{"PETROV", "IVANOV IVAN", "Mobile +995 555 0199", "GZ-417-AB", "1.234", "31.12.1970", "PETROV-X-1970-17", "ПЕТРОВ", "JUNGLE;77;Q"}
+	sent := map[string]string{
+		"no form":                  "PETROV\n",
+		"an unknown type":          "A1: [PETROV]\nH1: [IVANOV]\n",
+		"a type not for plain":     "A1: [WRN]\nA4: [PETROV]\n",
+		"a reference and no more":  "A1: [SEZ]\nA4: [PETROV]\n",
+		"a reference, accepted":    seizure("OCU", "A4: [PETROV-IVANOV-1970-1]"),
+		"urgent":                   seizure("OCU", "A9: [U]", "C4: [PETROV]", "A4: [IVANOV-PETROV-1970-2]"),
+		"urgent, to nobody":        seizure("PETROV", "A9: [U]", "A4: [IVANOV-PETROV-1970-3]"),
+		"another form beside":      seizure("OCU", "C4: [PETROV]") + "JCOFORM/1 BEGIN\nA1: [SEZ]\nA4: [PETROV-IVANOV]\nB1: [IVANOV]\nJCOFORM/1 END\n",
+		"an unknown box":           seizure("OCU", "C4: [x]", "ZQ77: [PETROV]"),
+		"a row that can't be":      seizure("OCU", "B3.77: [PETROV]"),
+		"text outside":             seizure("OCU", "C4: [] PETROV 12"),
+		"a box twice":              seizure("OCU", "C5: [PETROV] C5: [IVANOV]"),
+		"a bracket left open":      seizure("OCU", "C5: [PETROV\n"),
+		"no code":                  seizure("OCU", "C5: [x] Name: [PETROV]"),
+		"a package":                seizure("OCU", "C9: [12 PETROV]", "F7: [PETROV:1]", "A21: [PETROV:1]"),
+		"an identifier":            seizure("OCU", "E2: [IMO]", "E3: [PETROV]", "E6: [PETROV]"),
+		"another sender":           seizure("OCU", "A6: [PETROV]"),
+		"a correction's reference": seizure("OCU", "A5: [PETROV-IVANOV-1970-4]", "C4: [x]"),
+		"another mode":             seizure("OCU", "A10: [PETROV]", "A2: [PETROV]"),
+		"K and P and Q":            "A1: [DLY]\nK1: [PETROV]\nK6: [PETROV]\nK7: [PETROV]\nK9: [PETROV]\nP1: [IVANOV]\nQ1: [IVANOV]\n",
+		"the same, another time":   seizure("OCU", "A4: [PETROV-IVANOV-1970-1]", "C4: [7]"),
+	}
+	for _, w := range words {
+		sent["everywhere "+w] = wrongEverywhere(w)
+	}
+	for _, lang := range form.Languages() {
+		t.Run(lang, func(t *testing.T) {
+			f := newFlowOf(t, strings.Replace(operationYAML, "reference: RS, languages: [en]", "reference: RS, languages: ["+lang+"]", 1))
+			for _, text := range sent {
+				f.accept(f.vouched("GE", text))
+			}
+			f.pass(0)
+			answers := f.got("GE")
+			if len(answers) < len(sent)/2 {
+				t.Errorf("%d answers to %d forms; want more", len(answers), len(sent))
+			}
+			for _, answer := range answers {
+				for _, word := range append(words, "IVANOV", "ZQ77", ".77", "555") {
+					if strings.Contains(answer, word) {
+						t.Errorf("an answer holds %q of what was sent:\n%s", word, answer)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestPlainRefusalNamesTheBoxAndWhatBelongsThere(t *testing.T) {
+	f := newFlow(t)
+	f.submit("GE", seizure("OCU", "B3: [PETROV]", "C4: [Mobile +995 555]", "C5: [IVANOV]", "C7: [1.234]"), gateway.Rejected)
+	f.pass(0)
+	f.gets("GE", "PLAIN|Country (box B3): [*] is not a country code. Write two letters, e.g. LV.|Quantity (box C4): [*] is not a number. Write digits|Unit (box C5): [*] is not in the list. Write one of: KGM|Value (box C7): [*] can mean two numbers. Write nothing between the thousands|Codes: 12 B3, 14 C4, 12 C5, 14 C7")
+	f.submit("GE", seizure("OCU", "A4: [GE-RS-2027-000001]", "C4: [x]"), gateway.Rejected)
+	f.pass(0)
+	f.gets("GE", "PLAIN|GE-RS-2027-000001|box C4")
+}
+
+// plainAlone is a mail channel on which everything sealed bounces.
+type plainAlone struct{ *flow }
+
+func (p plainAlone) Send(ctx context.Context, out *gateway.Outbound) (gateway.Evidence, error) {
+	if out.Message != nil {
+		return gateway.Evidence{Outcome: gateway.Bounced}, nil
+	}
+	return p.flow.Send(ctx, out)
+}
+
+func TestAnswerThatFallsBackToPlainMailRepeatsNothing(t *testing.T) {
+	f := newFlow(t)
+	f.setMail(plainAlone{f})
+	f.submit("EE", seizure("PL", "B3: [PETROV]", "H1: [Seen by IVANOV]"), gateway.Rejected)
+	f.submit("EE", seizure("PL, LV", "H1: [Seen by IVANOV]", "G1: [driver]", "G2: [P]", "G3: [PETROV]", "A4: [IVANOV-PETROV-1970-1]"), gateway.Accepted)
+	f.pass(0)
+	got := f.got("EE")
+	all := strings.Join(got, "\n")
+	if len(got) < 2 || !strings.Contains(all, "Country (box B3): [*]") || !strings.Contains(all, "It goes to: 2.") {
+		t.Errorf("EE got %d messages; want a refusal and a receipt in the clear\n%s", len(got), all)
+	}
+	for _, word := range []string{"PETROV", "IVANOV", "Cigarettes", "TOBA"} {
+		if strings.Contains(all, word) {
+			t.Errorf("EE is told %q in the clear:\n%s", word, all)
+		}
+	}
+}
