@@ -2,11 +2,16 @@ package gateway_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"strings"
 	"testing"
 
+	"liaison/crypto/openpgp"
 	"liaison/gateway"
+	"liaison/gateway/entity"
 	"liaison/gateway/form"
+	"liaison/gateway/operation"
 )
 
 // wrongEverywhere is a seizure with a value in every box that plain mail may carry,
@@ -111,4 +116,58 @@ func TestAnswerThatFallsBackToPlainMailRepeatsNothing(t *testing.T) {
 			t.Errorf("EE is told %q in the clear:\n%s", word, all)
 		}
 	}
+}
+
+// overSocket submits a form over a participant's session, signed by one key, and
+// returns the verdict and the answer as it reads there, "" for none.
+func (f *flow) overSocket(session, signer, text string) (gateway.Verdict, string) {
+	f.t.Helper()
+	f.mails++
+	sealed, err := openpgp.Seal(entity.Inner(text, nil, ""), keyOf()[signer], openpgp.SealedFormat(keyOf()["OCU"].Certificate()), f.now)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	raw, err := sealed.For(keyOf()["OCU"].Certificate())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	s := gateway.Session{ID: "s1", Operation: "OP-001", Participant: operation.ParticipantCode(session), Fingerprint: session}
+	sum := sha256.Sum256(raw)
+	r, err := f.g.Accept(f.t.Context(), &gateway.Inbound{Medium: gateway.ByWebSocket, Raw: raw, Received: f.now, Session: &s, SubmitID: fmt.Sprint(f.mails),
+		Repeats: []gateway.Repeat{{Name: fmt.Sprint("ws ", f.mails), Digest: sum, Exclusive: true}}})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	answer, err := f.g.SealAnswer(f.t.Context(), r, s)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if answer == nil {
+		return r.Verdict, ""
+	}
+	m := gateway.Examiner{Keys: []*openpgp.SecretKey{keyOf()[session]}, At: f.now}.Sealed(answer)
+	f.bound(session, m.Reading.Attachments)
+	return r.Verdict, m.Reading.Text
+}
+
+func TestWrongOperationOverASessionIsAnsweredByItsName(t *testing.T) {
+	f := newFlow(t)
+	verdict, answer := f.overSocket("FI", "FI", "A1: [MSG]\nA7: [OCU]\nA3: [OP-01]\nH1: [typo]\n")
+	want := "Operation (box A3) says OP-01, but this form came over a session for the operation OP-001. Please write OP-001 there|60 A3"
+	if verdict != gateway.Rejected || !holdsAll(answer, want) {
+		t.Errorf("a form for OP-01 in a session of OP-001 is %s:\n%s\nwant a refusal that says %q", verdict, answer, want)
+	}
+	verdict, answer = f.overSocket("FI", "PL", "A1: [MSG]\nA7: [OCU]\nA3: [OP-01]\nH1: [typo]\n")
+	if verdict != gateway.Rejected || answer != "" {
+		t.Errorf("a form that PL signed in a session of FI is %s:\n%s\nwant it refused without an answer", verdict, answer)
+	}
+}
+
+func TestWrongSenderInAFormIsToldWhoSignedIt(t *testing.T) {
+	f := newFlow(t)
+	f.submit("LV", seizure("EE", "A6: [PL]"), gateway.Rejected)
+	f.submit("GE", seizure("OCU", "A6: [PL]"), gateway.Rejected)
+	f.pass(0)
+	f.gets("LV", "From (box A6) says PL, but LV signed this form. Please write LV there, or let PL sign it.|62 A6")
+	f.gets("GE", "From (box A6) says [*], but this form came from GE. Please write GE there.|62 A6")
 }

@@ -137,6 +137,23 @@ func GuessedCharset(charset string) Problem {
 // CheckValueProblem warns of a form that Changed.
 func CheckValueProblem() Problem { return newProblem("changed", 14, Warning, "A24", nil) }
 
+// OtherSigner says that box A6 names another sender than the one who signed.
+func OtherSigner(a6, signer string) Problem {
+	return newProblem("other-signer", 62, Error, "A6", map[string]string{"value": a6, "limit": signer})
+}
+
+// OtherSender says that box A6 names another sender than the one whom the form, which
+// nobody signed, came from.
+func OtherSender(a6, sender string) Problem {
+	return newProblem("other-sender", 62, Error, "A6", map[string]string{"value": a6, "limit": sender})
+}
+
+// OtherOperation says that box A3 names another operation than that of the session
+// over which the form came.
+func OtherOperation(a3, session string) Problem {
+	return newProblem("other-operation", 60, Error, "A3", map[string]string{"value": a3, "limit": session})
+}
+
 // Say is the message as people read it, words first and codes last: "Quantity
 // (box C4) is empty. … (error 13 C4)".
 func (p Problem) Say(lang string) string {
