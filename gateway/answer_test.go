@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"liaison/crypto/openpgp"
 	"liaison/gateway"
@@ -171,3 +172,63 @@ func TestWrongSenderInAFormIsToldWhoSignedIt(t *testing.T) {
 	f.gets("LV", "From (box A6) says PL, but LV signed this form. Please write LV there, or let PL sign it.|62 A6")
 	f.gets("GE", "From (box A6) says [*], but this form came from GE. Please write GE there.|62 A6")
 }
+
+func TestRefusalKeepsApartWhatDidNotCauseItAndNeverSaysThatTheFormWasTaken(t *testing.T) {
+	for _, lang := range form.Languages() {
+		t.Run(lang, func(t *testing.T) {
+			f := newFlowOf(t, strings.Replace(operationYAML, "reference: VID, languages: [en]", "reference: VID, languages: ["+lang+"]", 1))
+			f.now = duringPreparation
+			f.submit("LV", seizure("PL", "B1: []", "C4: []", "A10: [LIVE]", "A17: [NAPLES2]", "ZQ77: [x]"), gateway.Rejected)
+			f.pass(0)
+			answer := strings.Join(f.got("LV"), "\n")
+			for _, taken := range []string{"taken all the same", "trotzdem angenommen", "pris quand même", "vis tiek priimta", "tomēr pieņemta", "Παρ' όλα αυτά", "Все пак е приет",
+				"passed on", "weitergegeben", "transmise", "perduotas", "nodota tālāk", "διαβιβάστηκε", "предадена"} {
+				if strings.Contains(answer, taken) {
+					t.Errorf("the refusal says %q:\n%s", taken, answer)
+				}
+			}
+			_, after, found := strings.Cut(answer, "13 B1, 13 C4\n\n")
+			if warnings, _, _ := strings.Cut(after, "\n\n"); !found || !holdsAll(warnings, "14 A1|15 ZQ77") || strings.Contains(warnings, "13 ") {
+				t.Errorf("the refusal doesn't list the errors and, apart from them, the warnings:\n%s", answer)
+			}
+		})
+	}
+}
+
+func TestAnswerIsLiveOrAnExerciseAsItsFormIs(t *testing.T) {
+	f := newFlow(t)
+	exercise := func(text string) bool { return strings.Contains(text, "EXERCISE EXERCISE EXERCISE") }
+	for _, now := range []time.Time{duringPreparation, duringOperation} {
+		f.now = now
+		for mode, want := range map[string]bool{"LIVE": false, "EXER": true, "TEST": true} {
+			reference := fmt.Sprintf("LV-VID-%d-%06d", now.Year(), len(mode)+int(mode[0]))
+			f.outcome["PL"] = gateway.Bounced
+			f.submit("LV", seizure("PL", "A10: ["+mode+"]", "C4: [x]"), gateway.Rejected)
+			f.submit("LV", seizure("PL", "A10: ["+mode+"]", "A4: ["+reference+"]"), gateway.Accepted)
+			f.pass(11 * time.Minute)
+			f.submit("LV", seizure("PL", "A10: ["+mode+"]", "A4: ["+reference+"]"), gateway.Duplicate)
+			f.submit("LV", "A1: [MSG]\nA10: ["+mode+"]\nA9: [U]\nA7: [QQ]\nH1: ["+now.String()+"]\n", gateway.Held)
+			f.pass(0)
+			got := f.got("LV")
+			if len(got) != 5 { // refused, accepted, not delivered, here already, held
+				t.Errorf("LV got %d answers; want 5\n%s", len(got), strings.Join(got, "\n---\n"))
+			}
+			for _, text := range got {
+				if exercise(text) != want {
+					t.Errorf("on %s the answer to a form that is %s is an exercise: %v; want %v\n%s", now, mode, !want, want, text)
+				}
+			}
+		}
+	}
+}
+
+func TestNoticeOfTheLimitIsLiveOrAnExerciseAsItsFormIs(t *testing.T) {
+	f := newFlow(t)
+	f.submit("LV", seizure("PL", "A9: [U]", "A10: [EXER]"), gateway.Accepted)
+	f.pass(0)
+	f.got("LV")
+	f.pass(11 * time.Minute)
+	f.gets("LV", "EXERCISE|Not confirmed in time")
+}
+
+var duringPreparation = time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)

@@ -230,19 +230,47 @@ func (g *Gateway) answerText(b *strings.Builder, op *operation.Operation, f *For
 	if facts[factUrgent] == "Y" {
 		b.WriteString(say("urgent-call", g.opt.Phone) + "\n")
 	}
-	var codes []string
-	for _, p := range problemsFor(op, f, open) {
-		b.WriteString("- " + p.In(lang) + "\n")
-		codes = append(codes, strings.TrimSpace(fmt.Sprintf("%d %s", p.Code, p.Box)))
-	}
-	if len(codes) > 0 {
-		b.WriteString(say("codes", strings.Join(codes, ", ")) + "\n")
+	problems := problemsFor(op, f, open)
+	if f.Type == "NAK" {
+		refusedText(b, problems, say, lang)
+	} else {
+		problemsText(b, problems, say, lang)
 	}
 	if blank := facts[factBlank]; blank != "" {
 		b.WriteString("\n" + say("fill-in") + "\n\n" + form.New(blank).Text(form.TextOptions{Lang: lang, Profile: profile(op), Blank: true}))
 	}
 	if seen, _ := form.ParseJSON([]byte(facts[factSeen])); facts[factSeen] != "" && seen != nil && !open {
 		b.WriteString("\n" + say("understood") + "\n\n" + quoted(seen.Text(form.TextOptions{Lang: lang, Profile: profile(op)})))
+	}
+}
+
+// refusedText says for what a form was refused and, apart from it, what else is wrong
+// with it.
+func refusedText(b *strings.Builder, problems []form.Problem, say func(string, ...any) string, lang string) {
+	var errors, warnings []form.Problem
+	for _, p := range problems {
+		if p.Severity == form.Error {
+			errors = append(errors, p)
+		} else {
+			warnings = append(warnings, p)
+		}
+	}
+	problemsText(b, errors, say, lang)
+	if len(warnings) > 0 {
+		b.WriteString("\n" + say("besides") + "\n")
+		problemsText(b, warnings, say, lang)
+	}
+}
+
+// problemsText lists problems, words first and codes last.
+func problemsText(b *strings.Builder, problems []form.Problem, say func(string, ...any) string, lang string) {
+	var codes []string
+	for _, p := range problems {
+		b.WriteString("- " + p.In(lang) + "\n")
+		codes = append(codes, strings.TrimSpace(fmt.Sprintf("%d %s", p.Code, p.Box)))
+	}
+	if len(codes) > 0 {
+		b.WriteString(say("codes", strings.Join(codes, ", ")) + "\n")
 	}
 }
 

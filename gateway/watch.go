@@ -215,6 +215,13 @@ func (g *Gateway) tellWaiting(l Ledger, out *Decision, op *operation.Operation, 
 			w.facts[factRecipient], w.facts[factState], w.facts[factReason] = string(d.Participant), string(d.State), say
 			w.facts[factPhone] = phoneOf(op, d.Participant)
 		}
+		if w.about != "" {
+			f, err := l.Form(group[0].Form)
+			if err != nil {
+				return err
+			}
+			w.mode = f.Mode
+		}
 		n, err := g.speak(l, op, to, Notice, w, now)
 		if err != nil {
 			return err
