@@ -232,3 +232,56 @@ func TestNoticeOfTheLimitIsLiveOrAnExerciseAsItsFormIs(t *testing.T) {
 }
 
 var duringPreparation = time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
+
+const warning = "A1: [WRN]\nA7: [PL, FI, GE]\nE1: [4]\nE2: [FLIGHT]\nE3: [XX 001]\nH3: [CHECK]\n"
+
+func TestFormThatAsksAPersonSaysHowToConfirmOverItsChannel(t *testing.T) {
+	for _, lang := range form.Languages() {
+		t.Run(lang, func(t *testing.T) {
+			f := newFlowOf(t, strings.ReplaceAll(operationYAML, "languages: [en]", "languages: ["+lang+"]"))
+			f.session("FI")
+			r := f.submit("LV", warning, gateway.Accepted)
+			f.pass(0)
+			sentence := func(text string) string {
+				first, _, _ := strings.Cut(strings.TrimPrefix(text, "PLAIN "), "\n")
+				return first
+			}
+			byMail, bySocket, plain := sentence(f.got("PL")[0]), sentence(f.got("FI")[0]), sentence(f.got("GE")[0])
+			if !strings.Contains(byMail, "OK") || strings.Contains(byMail, r.Reference) {
+				t.Errorf("PL is told %q; want a reply to the mail", byMail)
+			}
+			if !holdsAll(bySocket, r.Reference+"|A5|MSG|FBK|H1|out") || strings.ContainsAny(bySocket, "[]") {
+				t.Errorf("FI is told %q; want a form in out that answers %s, and no brackets", bySocket, r.Reference)
+			}
+			if !holdsAll(plain, "+000 1|OP-001 000001") || strings.Contains(plain, "OK") {
+				t.Errorf("GE is told %q; want a call", plain)
+			}
+		})
+	}
+}
+
+func TestFormThatAnswersOverTheSocketConfirmsByPersonAsTheTextSays(t *testing.T) {
+	for name, answer := range map[string]string{"MSG": "A1: [MSG]\nH1: [OK]\n", "FBK": "A1: [FBK]\nH4: [PENDING]\n"} {
+		t.Run(name, func(t *testing.T) {
+			f := newFlow(t)
+			f.session("FI")
+			r := f.submit("LV", warning, gateway.Accepted)
+			f.pass(0)
+			if verdict, text := f.overSocket("FI", "FI", answer+"A5: ["+r.Reference+"]\n"); verdict != gateway.Accepted {
+				t.Fatalf("the answer is %s:\n%s", verdict, text)
+			}
+			if d := f.deliveryTo("FI", r.Form); d.State != gateway.ConfirmedByPerson {
+				t.Errorf("the delivery is %s; want confirmed by person", d.State)
+			}
+		})
+	}
+}
+
+// session opens a participant's WebSocket session.
+func (f *flow) session(code string) {
+	f.t.Helper()
+	s := gateway.Session{ID: "s1", Operation: "OP-001", Participant: operation.ParticipantCode(code), Fingerprint: code}
+	if _, _, err := f.store.OpenSession(f.t.Context(), s); err != nil {
+		f.t.Fatal(err)
+	}
+}

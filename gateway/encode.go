@@ -46,8 +46,9 @@ type SignedBytes struct {
 
 // encode makes the one inner entity of a form: its text in a language,
 // form.json, the originator's signature, relay.json and the attachments.
-// Nothing in it is particular to one recipient.
-func (g *Gateway) encode(op *operation.Operation, f *Form, lang string, recipients []operation.ParticipantCode) ([]byte, error) {
+// Nothing in it is particular to one recipient; of the channel it says only how a
+// person confirms over it, where the form asks for that.
+func (g *Gateway) encode(op *operation.Operation, f *Form, lang string, ch operation.ChannelKind, recipients []operation.ParticipantCode) ([]byte, error) {
 	formJSON := f.Content.AsSent
 	if formJSON == nil {
 		formJSON = f.Content.JSON
@@ -64,7 +65,7 @@ func (g *Gateway) encode(op *operation.Operation, f *Form, lang string, recipien
 	for _, a := range f.Content.Attachments {
 		parts = append(parts, entity.Attachment{Name: a.Name, Type: a.Type, Content: a.Content})
 	}
-	return entity.Inner(g.text(op, f, lang, nil), parts, g.subject(f, lang)), nil
+	return entity.Inner(g.text(op, f, lang, ch, nil), parts, g.subject(f, lang)), nil
 }
 
 func (g *Gateway) relay(f *Form, formJSON []byte, recipients []operation.ParticipantCode) Relay {
@@ -98,11 +99,11 @@ func (g *Gateway) subject(f *Form, lang string) string {
 	return fmt.Sprintf("%s: %s %s", numberText(f.Operation, f.Number), f.Type, strings.TrimSpace(f.Reference+" "+form.TypeName(f.Type, lang)))
 }
 
-// text is what a person reads: a line on how sure the origin is, the form, and
-// last the unit's phone and the number to quote. withhold marks boxes shown as
+// text is what a person reads: how to confirm it over its channel, a line on how sure
+// the origin is, the form, and last the unit's phone and the number to quote. withhold marks boxes shown as
 // [*], on a channel that others can read; nil shows all. On such a channel an answer
 // repeats nothing of what was sent.
-func (g *Gateway) text(op *operation.Operation, f *Form, lang string, withhold func(string) bool) string {
+func (g *Gateway) text(op *operation.Operation, f *Form, lang string, ch operation.ChannelKind, withhold func(string) bool) string {
 	var b strings.Builder
 	say := sayer(lang)
 	exercise := f.Mode == "EXER" || f.Mode == "TEST"
@@ -114,6 +115,9 @@ func (g *Gateway) text(op *operation.Operation, f *Form, lang string, withhold f
 	} else if f.Role != Original {
 		g.answerText(&b, op, f, say, lang, withhold != nil)
 	} else {
+		if asksInWords(f) {
+			b.WriteString(g.confirmText(f, ch, say) + "\n\n")
+		}
 		g.formText(&b, op, f, say, lang, withhold)
 	}
 	b.WriteString("\n" + say("quote", g.opt.Code, g.opt.Phone, numberText(f.Operation, f.Number)) + "\n")
@@ -125,10 +129,23 @@ func (g *Gateway) text(op *operation.Operation, f *Form, lang string, withhold f
 
 const exerciseLine = "EXERCISE EXERCISE EXERCISE"
 
-func (g *Gateway) formText(b *strings.Builder, op *operation.Operation, f *Form, say func(string, ...any) string, lang string, withhold func(string) bool) {
-	if wantsPerson(f) || f.Type == "TSR" { // the reply of a test shows that forms travel onward
-		b.WriteString(say("confirm") + "\n\n")
+// asksInWords reports whether a form's text says how a person confirms it: the reply of
+// a test says so too, since it shows that forms travel onward.
+func asksInWords(f *Form) bool { return wantsPerson(f) || f.Type == "TSR" }
+
+// confirmText says how a person confirms over a channel: by what counts as proven
+// there.
+func (g *Gateway) confirmText(f *Form, ch operation.ChannelKind, say func(string, ...any) string) string {
+	switch ch {
+	case operation.WebSocket:
+		return say("confirm-websocket", f.Reference)
+	case operation.Mail:
+		return say("confirm-plain", g.opt.Phone, numberText(f.Operation, f.Number))
 	}
+	return say("confirm")
+}
+
+func (g *Gateway) formText(b *strings.Builder, op *operation.Operation, f *Form, say func(string, ...any) string, lang string, withhold func(string) bool) {
 	shown := f.Content.Boxes
 	b.WriteString(changed(f, say, withhold))
 	if f.Content.Whole != nil {
