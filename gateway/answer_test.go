@@ -65,10 +65,14 @@ func TestPlainAnswerRepeatsNothingThatWasSent(t *testing.T) {
 			for _, text := range sent {
 				f.accept(f.vouched("GE", text))
 			}
+			for _, json := range []string{`{"A1":"SEZ","PETROV":"x","C":[{"PETROV":"x","C4":["PETROV"]}]}`, `{"A1":"SEZ","C":"PETROV"}`, `{"A1":"SEZ","A1":"PETROV"}`, `{"A1":PETROV}`} {
+				f.accept([]byte(strings.Join([]string{"Authentication-Results: " + mx + "; dmarc=pass header.from=ge.example", "From: duty@ge.example", "To: " + unitAddress,
+					"Message-ID: <PETROV@ge.example>", "Subject: PETROV", "MIME-Version: 1.0", "Content-Type: application/json; name=form.json", "Content-Disposition: attachment; filename=form.json", "", json, ""}, "\r\n")))
+			}
 			f.pass(0)
 			answers := f.got("GE")
-			if len(answers) < len(sent)/2 {
-				t.Errorf("%d answers to %d forms; want more", len(answers), len(sent))
+			if all := strings.Join(answers, "\n"); len(answers) < len(sent)/2 || !strings.Contains(all, "[*]") || !strings.Contains(all, "form.json") {
+				t.Errorf("%d answers to %d forms; want more, also to form.json:\n%s", len(answers), len(sent), all)
 			}
 			for _, answer := range answers {
 				for _, word := range append(words, "IVANOV", "ZQ77", ".77", "555") {
