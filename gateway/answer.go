@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ type words struct {
 	kind     string // ACK or NAK
 	about    string // A5
 	number   int64  // of the form that it is about
+	mode     string // of the form that it is about; "" for none
 	facts    map[string]string
 	problems []form.Problem
 	seen     *form.Form // the form as understood, in a NAK
@@ -53,7 +55,7 @@ func ackWords(h *handling, f Form, rulings []recipientRuling) words {
 		}
 		sent = append(sent, string(r.to))
 	}
-	w := words{kind: "ACK", about: f.Reference, number: f.Number, problems: f.Content.Problems, facts: map[string]string{factSay: "accepted"}}
+	w := words{kind: "ACK", about: f.Reference, number: f.Number, mode: f.Mode, problems: f.Content.Problems, facts: map[string]string{factSay: "accepted"}}
 	if h.assurance == PlainChannel {
 		w.facts[factSent] = strconv.Itoa(len(sent))
 		w.problems = nil
@@ -64,7 +66,7 @@ func ackWords(h *handling, f Form, rulings []recipientRuling) words {
 }
 
 func repeatWords(h *handling, known Form, deliveries []Delivery) words {
-	w := words{kind: "ACK", about: known.Reference, number: known.Number, facts: map[string]string{factSay: "repeated"}}
+	w := words{kind: "ACK", about: known.Reference, number: known.Number, mode: known.Mode, facts: map[string]string{factSay: "repeated"}}
 	if h.assurance == PlainChannel {
 		return w
 	}
@@ -79,7 +81,7 @@ func repeatWords(h *handling, known Form, deliveries []Delivery) words {
 }
 
 func nakWords(h *handling, f Form, problems []form.Problem) words {
-	w := words{kind: "NAK", about: f.Reference, problems: problems, facts: map[string]string{factSay: "refused"}}
+	w := words{kind: "NAK", about: f.Reference, mode: f.Mode, problems: problems, facts: map[string]string{factSay: "refused"}}
 	if h.assurance == Signed {
 		w.seen = f.Content.Boxes
 	}
@@ -87,7 +89,7 @@ func nakWords(h *handling, f Form, problems []form.Problem) words {
 }
 
 func heldWords(h *handling, f Form) words {
-	w := words{kind: "ACK", about: f.Reference, number: f.Number, facts: map[string]string{factSay: "held"}}
+	w := words{kind: "ACK", about: f.Reference, number: f.Number, mode: f.Mode, facts: map[string]string{factSay: "held"}}
 	if f.Priority == Urgent {
 		w.facts[factUrgent] = "Y"
 	}
@@ -135,7 +137,8 @@ func (h *handling) answerChannel() (operation.ChannelKind, int) {
 	return h.sender.Channels[0].Kind, 0
 }
 
-// speak makes a form of the gateway's own: an answer or a notice.
+// speak makes a form of the gateway's own: an answer or a notice. It is live or an
+// exercise as the form is that it is about.
 func (g *Gateway) speak(l Ledger, op *operation.Operation, to operation.ParticipantCode, role Role, w words, now time.Time) (Form, error) {
 	number, err := l.NextNumber(op.Code)
 	if err != nil {
@@ -162,6 +165,9 @@ func (g *Gateway) speak(l Ledger, op *operation.Operation, to operation.Particip
 	f.Set("A7", string(to))
 	f.Set("A8", now.UTC().Format(time.RFC3339))
 	f.Set("A10", modeAt(op, now))
+	if slices.ContainsFunc(form.Codes("mode"), func(c form.CodeInfo) bool { return c.Code == w.mode }) {
+		f.Set("A10", w.mode)
+	}
 	f.Set("A13", "TLP:AMBER")
 	f.Set("A16", "N")
 	return Form{ID: NewFormID(), Operation: op.Code, Role: role, Number: number, Type: w.kind, Reference: reference, Sender: g.opt.Code, State: FormAccepted,

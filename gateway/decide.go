@@ -159,7 +159,8 @@ func (h *handling) route() (func(Ledger) (*Decision, error), error) {
 }
 
 // place finds the operation and the participant that the message belongs to,
-// and on what that rests.
+// and on what that rests. What comes over a session belongs to its operation,
+// whatever the form names: a wrong box A3 is the form's fault, and is answered.
 func (h *handling) place() {
 	named := ""
 	if h.m.Form != nil {
@@ -167,7 +168,7 @@ func (h *handling) place() {
 	}
 	if h.m.Proven() {
 		h.assurance = Signed
-		if h.in.Session != nil && named == "" {
+		if h.in.Session != nil {
 			named = string(h.in.Session.Operation)
 		}
 		h.op, h.sender = h.reg.place(openpgp.Fingerprint(h.m.Fingerprint), named)

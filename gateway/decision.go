@@ -55,7 +55,7 @@ func (g *Gateway) tellOutcome(ctx context.Context, l Ledger, d *Decision, f *For
 	if say == "declined" {
 		kind = "NAK"
 	}
-	n, err := g.speak(l, op, f.Sender, Answer, words{kind: kind, about: f.Reference, number: f.Number, facts: map[string]string{factSay: say}}, now)
+	n, err := g.speak(l, op, f.Sender, Answer, words{kind: kind, about: f.Reference, number: f.Number, mode: f.Mode, facts: map[string]string{factSay: say}}, now)
 	if err != nil {
 		return err
 	}

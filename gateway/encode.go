@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,8 +46,9 @@ type SignedBytes struct {
 
 // encode makes the one inner entity of a form: its text in a language,
 // form.json, the originator's signature, relay.json and the attachments.
-// Nothing in it is particular to one recipient.
-func (g *Gateway) encode(op *operation.Operation, f *Form, lang string, recipients []operation.ParticipantCode) ([]byte, error) {
+// Nothing in it is particular to one recipient; of the channel it says only how a
+// person confirms over it, where the form asks for that.
+func (g *Gateway) encode(op *operation.Operation, f *Form, lang string, ch operation.ChannelKind, recipients []operation.ParticipantCode) ([]byte, error) {
 	formJSON := f.Content.AsSent
 	if formJSON == nil {
 		formJSON = f.Content.JSON
@@ -63,7 +65,7 @@ func (g *Gateway) encode(op *operation.Operation, f *Form, lang string, recipien
 	for _, a := range f.Content.Attachments {
 		parts = append(parts, entity.Attachment{Name: a.Name, Type: a.Type, Content: a.Content})
 	}
-	return entity.Inner(g.text(op, f, lang, nil), parts, g.subject(f, lang)), nil
+	return entity.Inner(g.text(op, f, lang, ch, nil), parts, g.subject(f, lang)), nil
 }
 
 func (g *Gateway) relay(f *Form, formJSON []byte, recipients []operation.ParticipantCode) Relay {
@@ -97,10 +99,11 @@ func (g *Gateway) subject(f *Form, lang string) string {
 	return fmt.Sprintf("%s: %s %s", numberText(f.Operation, f.Number), f.Type, strings.TrimSpace(f.Reference+" "+form.TypeName(f.Type, lang)))
 }
 
-// text is what a person reads: a line on how sure the origin is, the form, and
-// last the unit's phone and the number to quote. withhold marks boxes shown as
-// [*]; nil shows all.
-func (g *Gateway) text(op *operation.Operation, f *Form, lang string, withhold func(string) bool) string {
+// text is what a person reads: how to confirm it over its channel, a line on how sure
+// the origin is, the form, and last the unit's phone and the number to quote. withhold marks boxes shown as
+// [*], on a channel that others can read; nil shows all. On such a channel an answer
+// repeats nothing of what was sent.
+func (g *Gateway) text(op *operation.Operation, f *Form, lang string, ch operation.ChannelKind, withhold func(string) bool) string {
 	var b strings.Builder
 	say := sayer(lang)
 	exercise := f.Mode == "EXER" || f.Mode == "TEST"
@@ -110,8 +113,11 @@ func (g *Gateway) text(op *operation.Operation, f *Form, lang string, withhold f
 	if lines := f.Content.Facts[FactLines]; lines != "" {
 		b.WriteString(lines)
 	} else if f.Role != Original {
-		g.answerText(&b, op, f, say, lang)
+		g.answerText(&b, op, f, say, lang, withhold != nil)
 	} else {
+		if asksInWords(f) {
+			b.WriteString(g.confirmText(f, ch, say) + "\n\n")
+		}
 		g.formText(&b, op, f, say, lang, withhold)
 	}
 	b.WriteString("\n" + say("quote", g.opt.Code, g.opt.Phone, numberText(f.Operation, f.Number)) + "\n")
@@ -123,10 +129,23 @@ func (g *Gateway) text(op *operation.Operation, f *Form, lang string, withhold f
 
 const exerciseLine = "EXERCISE EXERCISE EXERCISE"
 
-func (g *Gateway) formText(b *strings.Builder, op *operation.Operation, f *Form, say func(string, ...any) string, lang string, withhold func(string) bool) {
-	if wantsPerson(f) || f.Type == "TSR" { // the reply of a test shows that forms travel onward
-		b.WriteString(say("confirm") + "\n\n")
+// asksInWords reports whether a form's text says how a person confirms it: the reply of
+// a test says so too, since it shows that forms travel onward.
+func asksInWords(f *Form) bool { return wantsPerson(f) || f.Type == "TSR" }
+
+// confirmText says how a person confirms over a channel: by what counts as proven
+// there.
+func (g *Gateway) confirmText(f *Form, ch operation.ChannelKind, say func(string, ...any) string) string {
+	switch ch {
+	case operation.WebSocket:
+		return say("confirm-websocket", f.Reference)
+	case operation.Mail:
+		return say("confirm-plain", g.opt.Phone, numberText(f.Operation, f.Number))
 	}
+	return say("confirm")
+}
+
+func (g *Gateway) formText(b *strings.Builder, op *operation.Operation, f *Form, say func(string, ...any) string, lang string, withhold func(string) bool) {
 	shown := f.Content.Boxes
 	b.WriteString(changed(f, say, withhold))
 	if f.Content.Whole != nil {
@@ -138,7 +157,7 @@ func (g *Gateway) formText(b *strings.Builder, op *operation.Operation, f *Form,
 	if added := slices.DeleteFunc(slices.Clone(f.Content.Added), func(a string) bool { return withhold != nil && withhold(a) }); len(added) > 0 {
 		b.WriteString(say("added", strings.Join(added, " ")) + "\n")
 	}
-	for _, p := range f.Content.Problems {
+	for _, p := range problemsFor(op, f, withhold != nil) {
 		b.WriteString("! " + p.In(lang) + "\n")
 	}
 	b.WriteString("\n")
@@ -178,10 +197,34 @@ func orEmpty(value string) string {
 	return value
 }
 
-// answerText says in words what became of a form, words first and codes last.
-func (g *Gateway) answerText(b *strings.Builder, op *operation.Operation, f *Form, say func(string, ...any) string, lang string) {
+// problemsFor are the problems of a form as they may be told: on an open channel,
+// which others can read, without what was sent.
+func problemsFor(op *operation.Operation, f *Form, open bool) []form.Problem {
+	if !open {
+		return f.Content.Problems
+	}
+	told := make([]form.Problem, len(f.Content.Problems))
+	for i, p := range f.Content.Problems {
+		told[i] = p.Unsaid(profile(op))
+	}
+	return told
+}
+
+// quotable is a reference as it may be told: on an open channel only one of the usual
+// kind, in which nothing else can stand.
+func quotable(reference string, open bool) string {
+	if open && !form.IsUsualReference(reference) {
+		return ""
+	}
+	return reference
+}
+
+// answerText says in words what became of a form, words first and codes last. On an
+// open channel, which others can read, it repeats nothing of what was sent: of the
+// recipients it says how many there are.
+func (g *Gateway) answerText(b *strings.Builder, op *operation.Operation, f *Form, say func(string, ...any) string, lang string, open bool) {
 	facts := f.Content.Facts
-	about := strings.TrimSpace(f.Content.Boxes.Get("A5") + " " + bracketed(facts[factNumber]))
+	about := strings.TrimSpace(quotable(f.Content.Boxes.Get("A5"), open) + " " + bracketed(facts[factNumber]))
 	switch facts[factSay] {
 	case "status":
 		b.WriteString(say("status-"+stateKey(State(facts[factState])), about, facts[factRecipient]) + "\n")
@@ -195,34 +238,74 @@ func (g *Gateway) answerText(b *strings.Builder, op *operation.Operation, f *For
 		b.WriteString(say("answer-"+facts[factSay], about) + "\n")
 	}
 	if facts[factWaiting] != "" {
-		b.WriteString("\n" + waitingText(facts[factWaiting], say))
+		b.WriteString("\n" + waitingText(facts[factWaiting], say, open))
 	}
-	if sent := facts[factSent]; sent != "" {
-		b.WriteString(say("goes-to", sent) + "\n")
-	}
-	for _, w := range strings.Fields(facts[factWithheld]) {
-		to, reason, _ := strings.Cut(w, ":")
-		b.WriteString(say("withheld-from", to, say("reason-"+reason)) + "\n")
-	}
+	recipientsText(b, facts, say, open)
 	if facts[factWaited] != "" {
 		b.WriteString(say("waited", facts[factWaited]) + "\n")
 	}
 	if facts[factUrgent] == "Y" {
 		b.WriteString(say("urgent-call", g.opt.Phone) + "\n")
 	}
+	problems := problemsFor(op, f, open)
+	if f.Type == "NAK" {
+		refusedText(b, problems, say, lang)
+	} else {
+		problemsText(b, problems, say, lang)
+	}
+	if blank := facts[factBlank]; blank != "" {
+		b.WriteString("\n" + say("fill-in") + "\n\n" + form.New(blank).Text(form.TextOptions{Lang: lang, Profile: profile(op), Blank: true}))
+	}
+	if seen, _ := form.ParseJSON([]byte(facts[factSeen])); facts[factSeen] != "" && seen != nil && !open {
+		b.WriteString("\n" + say("understood") + "\n\n" + quoted(seen.Text(form.TextOptions{Lang: lang, Profile: profile(op)})))
+	}
+}
+
+// refusedText says for what a form was refused and, apart from it, what else is wrong
+// with it.
+func refusedText(b *strings.Builder, problems []form.Problem, say func(string, ...any) string, lang string) {
+	var errors, warnings []form.Problem
+	for _, p := range problems {
+		if p.Severity == form.Error {
+			errors = append(errors, p)
+		} else {
+			warnings = append(warnings, p)
+		}
+	}
+	problemsText(b, errors, say, lang)
+	if len(warnings) > 0 {
+		b.WriteString("\n" + say("besides") + "\n")
+		problemsText(b, warnings, say, lang)
+	}
+}
+
+// problemsText lists problems, words first and codes last.
+func problemsText(b *strings.Builder, problems []form.Problem, say func(string, ...any) string, lang string) {
 	var codes []string
-	for _, p := range f.Content.Problems {
+	for _, p := range problems {
 		b.WriteString("- " + p.In(lang) + "\n")
 		codes = append(codes, strings.TrimSpace(fmt.Sprintf("%d %s", p.Code, p.Box)))
 	}
 	if len(codes) > 0 {
 		b.WriteString(say("codes", strings.Join(codes, ", ")) + "\n")
 	}
-	if blank := facts[factBlank]; blank != "" {
-		b.WriteString("\n" + say("fill-in") + "\n\n" + form.New(blank).Text(form.TextOptions{Lang: lang, Profile: profile(op), Blank: true}))
+}
+
+// recipientsText says to whom a form goes, and from whom it is withheld.
+func recipientsText(b *strings.Builder, facts map[string]string, say func(string, ...any) string, open bool) {
+	sent := facts[factSent]
+	if _, err := strconv.Atoi(sent); open && sent != "" && err != nil {
+		sent = strconv.Itoa(len(strings.Fields(sent)))
 	}
-	if seen, _ := form.ParseJSON([]byte(facts[factSeen])); facts[factSeen] != "" && seen != nil {
-		b.WriteString("\n" + say("understood") + "\n\n" + quoted(seen.Text(form.TextOptions{Lang: lang, Profile: profile(op)})))
+	if sent != "" {
+		b.WriteString(say("goes-to", sent) + "\n")
+	}
+	if open {
+		return
+	}
+	for _, w := range strings.Fields(facts[factWithheld]) {
+		to, reason, _ := strings.Cut(w, ":")
+		b.WriteString(say("withheld-from", to, say("reason-"+reason)) + "\n")
 	}
 }
 

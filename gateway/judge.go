@@ -51,14 +51,18 @@ func (h *handling) form() (func(Ledger) (*Decision, error), error) {
 // checks are the form's own rules and those that only the operation knows.
 func (h *handling) checks(boxes *form.Form, origin *Form) []form.Problem {
 	problems := form.Check(boxes, form.Context{Profile: profile(h.op), Phase: string(h.op.PhaseAt(h.now)), Now: h.now, Legal: h.op.LegalBasis, Received: true})
-	if a6 := boxes.Get("A6"); a6 != string(h.sender.Code) {
-		problems = append(problems, form.NewProblem(62, form.Error, "A6", map[string]string{"value": a6}))
+	if a6, sender := boxes.Get("A6"), string(h.sender.Code); a6 != sender {
+		other := form.OtherSender
+		if h.assurance == Signed {
+			other = form.OtherSigner
+		}
+		problems = append(problems, other(a6, sender))
 	}
 	if mixes(boxes, origin) {
 		problems = append(problems, form.NewProblem(70, form.Error, "A10", map[string]string{"value": boxes.Get("A10")}))
 	}
-	if boxes.Get("A3") != string(h.op.Code) {
-		problems = append(problems, form.NewProblem(60, form.Error, "A3", map[string]string{"value": boxes.Get("A3")}))
+	if a3 := boxes.Get("A3"); a3 != string(h.op.Code) {
+		problems = append(problems, form.OtherOperation(a3, string(h.op.Code)))
 	}
 	if _, unknown := h.op.Expand(boxes.All("A7"), h.g.opt.Code, h.sender.Code); len(unknown) > 0 {
 		problems = append(problems, form.NewProblem(12, form.Error, "A7", map[string]string{"value": strings.Join(unknown, " ")}))

@@ -108,7 +108,9 @@ func (h *handling) nominalInClear() (func(Ledger) (*Decision, error), error) {
 		}
 		d := &Decision{Verdict: Held, Operation: h.op.Code, Sender: h.sender.Code, Subject: f.ID, Forms: []NewForm{{Form: f}},
 			Reason: "nominal data or an attachment on an open channel", Audit: []AuditEntry{h.entry(Collection, "form held: nominal data on an open channel", f.Reference)}}
-		return d, h.answer(l, d, h.template("nominal-plain"))
+		w := h.template("nominal-plain")
+		w.mode = f.Mode
+		return d, h.answer(l, d, w)
 	}, nil
 }
 

@@ -180,7 +180,7 @@ func (g *Gateway) tellSender(ctx context.Context, l Ledger, out *Decision, d Del
 	if sender == nil || len(sender.Channels) == 0 || f.Sender == g.opt.Code {
 		return nil
 	}
-	w := words{kind: "ACK", about: f.Reference, number: f.Number, facts: map[string]string{factSay: "status", factRecipient: string(d.Participant),
+	w := words{kind: "ACK", about: f.Reference, number: f.Number, mode: f.Mode, facts: map[string]string{factSay: "status", factRecipient: string(d.Participant),
 		factState: string(state), factReason: reason, factPhone: phoneOf(op, d.Participant)}}
 	n, err := g.speak(l, op, f.Sender, Notice, w, now)
 	if err != nil {

@@ -11,11 +11,13 @@ import (
 )
 
 // sealKey names a sealed body: a form is signed and encrypted once per
-// language, view and format, however many recipients it has.
+// language, view and format, however many recipients it has, and once per kind of
+// channel where it says how a person confirms.
 type sealKey struct {
 	form   FormID
 	lang   string
-	style  string // "" the entity, "inline" its text alone
+	ch     operation.ChannelKind // "" where the text is the same on every channel
+	style  string                // "" the entity, "inline" its text alone
 	format openpgp.Format
 }
 
@@ -32,6 +34,9 @@ func (g *Gateway) seal(ctx context.Context, op *operation.Operation, f *Form, p 
 	key := sealKey{form: f.ID, lang: p.Lang(), format: openpgp.SealedFormat(certs...)}
 	if ch.Style == "inline" {
 		key.style = "inline"
+	}
+	if f.Role == Original && asksInWords(f) {
+		key.ch = ch.Kind
 	}
 	body, err := g.body(ctx, op, f, key)
 	if err == nil && !body.names(p.Code) { // made before the form was released to it
@@ -73,13 +78,13 @@ func (g *Gateway) body(ctx context.Context, op *operation.Operation, f *Form, ke
 // plaintext is what a sealed body holds, and whom it names as recipients.
 func (g *Gateway) plaintext(ctx context.Context, op *operation.Operation, f *Form, key sealKey) ([]byte, []operation.ParticipantCode, error) {
 	if key.style == "inline" {
-		return []byte(g.text(op, f, key.lang, nil)), nil, nil
+		return []byte(g.text(op, f, key.lang, key.ch, nil)), nil, nil
 	}
 	to, err := g.boundRecipients(ctx, f)
 	if err != nil {
 		return nil, nil, err
 	}
-	plaintext, err := g.encode(op, f, key.lang, to)
+	plaintext, err := g.encode(op, f, key.lang, key.ch, to)
 	return plaintext, to, err
 }
 

@@ -134,7 +134,7 @@ func (g *Gateway) render(ctx context.Context, op *operation.Operation, d Deliver
 			out.Files, err = g.sealFiles(ctx, op, f, p, ch)
 		}
 	case Redacted:
-		out.Plain = g.text(op, f, p.Lang(), withheldBox(f.Content.Boxes, profile(op)))
+		out.Plain = g.text(op, f, p.Lang(), ch.Kind, withheldBox(f.Content.Boxes, profile(op)))
 		if f.Role != Original { // a participant's attachments never go in the clear; ours may
 			out.Files = f.Content.Attachments
 		}

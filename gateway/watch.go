@@ -215,6 +215,13 @@ func (g *Gateway) tellWaiting(l Ledger, out *Decision, op *operation.Operation, 
 			w.facts[factRecipient], w.facts[factState], w.facts[factReason] = string(d.Participant), string(d.State), say
 			w.facts[factPhone] = phoneOf(op, d.Participant)
 		}
+		if w.about != "" {
+			f, err := l.Form(group[0].Form)
+			if err != nil {
+				return err
+			}
+			w.mode = f.Mode
+		}
 		n, err := g.speak(l, op, to, Notice, w, now)
 		if err != nil {
 			return err
@@ -241,8 +248,9 @@ func waitingLines(op *operation.Operation, ds []Delivery) string {
 	return strings.Join(lines, "\n")
 }
 
-// waitingText says them in words.
-func waitingText(facts string, say func(string, ...any) string) string {
+// waitingText says them in words, on an open channel, which others can read, without
+// what a sender may have written into a reference.
+func waitingText(facts string, say func(string, ...any) string, open bool) string {
 	var b strings.Builder
 	for line := range strings.SplitSeq(facts, "\n") {
 		f := strings.Split(line, "\t")
@@ -250,7 +258,11 @@ func waitingText(facts string, say func(string, ...any) string) string {
 			continue
 		}
 		state := State(f[2])
-		fmt.Fprintf(&b, "- %s, %s: %s.", f[0], f[1], say("people-"+stateKey(state)))
+		b.WriteString("- ")
+		if reference := quotable(f[0], open); reference != "" {
+			b.WriteString(reference + ", ")
+		}
+		fmt.Fprintf(&b, "%s: %s.", f[1], say("people-"+stateKey(state)))
 		if f[3] != "" && state.Rank() < ConfirmedBySystem.Rank() {
 			b.WriteString(" " + say("call", f[1], f[3]))
 		}

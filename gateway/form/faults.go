@@ -83,3 +83,10 @@ func (p *Profile) knows(box string) bool {
 	_, known := boxOf(box)
 	return known || extra
 }
+
+// holds reports whether an address is that of a box which the form or the profile
+// knows, in a row that it can have.
+func (p *Profile) holds(addr string) bool {
+	a, ok := parseAddress(addr)
+	return ok && p.knows(a.code) && (a.row == 1 || a.grouped())
+}

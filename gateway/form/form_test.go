@@ -409,3 +409,26 @@ func TestCheckValueMayBeReadOutInPart(t *testing.T) {
 		}
 	}
 }
+
+func TestUnsaidProblemRepeatsNothingInAnyLanguage(t *testing.T) {
+	profile := &Profile{Extra: []ExtraBox{{Code: "X1"}}}
+	for key := range theWords()[0].Messages {
+		p := newProblem(key, 14, Error, "ZQ77", map[string]string{"value": "SENT", "first": "SENT", "second": "SENT", "type": "SENT", "outside": "SENT", "new": "SENT", "example": "ours"})
+		for _, lang := range Languages() {
+			if got := p.Unsaid(profile).Say(lang); strings.Contains(got, "SENT") || strings.Contains(got, "ZQ77") {
+				t.Errorf("%s in %s repeats what was sent: %s", key, lang, got)
+			}
+		}
+	}
+	for _, p := range []Problem{{Code: 18, Severity: Error, Message: "SENT"}, newProblem("beside-form", 18, Warning, "", map[string]string{"list": "SENT"}),
+		newProblem("not-normal", 14, Warning, "", map[string]string{"list": "SENT"})} {
+		if got := p.Unsaid(nil); strings.Contains(got.Message+got.In("lv"), "SENT") {
+			t.Errorf("%s repeats what was sent: %s", p.Key, got.Message)
+		}
+	}
+	for box, want := range map[string]string{"C4": "C4", "C4.12": "C4.12", "X1": "X1", "X2": "[*]", "B3.2": "[*]", "": ""} {
+		if got := newProblem("number", 14, Error, box, nil).Unsaid(profile).Box; got != want {
+			t.Errorf("box %q is named %q; want %q", box, got, want)
+		}
+	}
+}

@@ -15,6 +15,10 @@ var (
 	usualRef = regexp.MustCompile(`^[A-Z0-9]{2,12}-[A-Z0-9]{1,12}-[0-9]{4}-[0-9]{6}$`)
 )
 
+// IsUsualReference reports whether a reference is of the usual kind: country,
+// authority, year and number.
+func IsUsualReference(reference string) bool { return usualRef.MatchString(reference) }
+
 func judgeDecimal(c *checker, a address, _ BoxInfo, v string) {
 	_, unclear := readNumber(v)
 	switch {

@@ -30,7 +30,8 @@ type Problem struct {
 }
 
 // NewProblem makes a problem with the general sentence of its code. The
-// arguments "reason", "value" and "limit" are put into it.
+// arguments "reason", "value" and "limit" are put into it: "value" is what was sent,
+// the others are words of our own.
 func NewProblem(code int, severity Severity, box string, args map[string]string) Problem {
 	return newProblem("nak-"+strconv.Itoa(code), code, severity, box, args)
 }
@@ -65,6 +66,45 @@ func (p Problem) In(lang string) string {
 	return strings.TrimSpace(strings.ReplaceAll(strings.ReplaceAll(said, ":  ", ": "), ": .", "."))
 }
 
+// unsaid stands where nothing of what was sent may be repeated.
+const unsaid = "[" + withheld + "]"
+
+// Unsaid is the problem as it may be told where others can read along: it names the
+// box and says what belongs there, and repeats nothing of what was sent. [*] stands
+// for it, also for the code of a box that neither the form nor the profile knows.
+func (p Problem) Unsaid(profile *Profile) Problem {
+	if p.Box != "" && !profile.holds(p.Box) {
+		p.Box = unsaid
+	}
+	if sentence(p.Key, "en") == "" { // its message may hold anything
+		p.Key = "nak-" + strconv.Itoa(p.Code)
+	}
+	args := map[string]string{}
+	for name, value := range p.Args {
+		if args[name] = unsaid; ownArgument(p.Key, name) {
+			args[name] = value
+		}
+	}
+	if own := p.Key + "-unsaid"; sentence(own, "en") != "" { // the usual one says nothing without the value
+		p.Key = own
+	}
+	p.Args, p.Message = args, ""
+	p.Message = p.In("en")
+	return p
+}
+
+// ownArgument reports whether an argument of a sentence is ours: an example, a limit,
+// a list of codes, a label of the operation's. Every other one may hold what was sent.
+func ownArgument(key, name string) bool {
+	switch name {
+	case "list": // of boxes, in these
+		return key != "beside-form" && key != "not-normal"
+	case "example", "limit", "reason":
+		return true
+	}
+	return strings.HasPrefix(name, "name.")
+}
+
 // sentence is a message of lang/*.yaml in a language, else in English, else "".
 func sentence(key, lang string) string {
 	english := ""
@@ -96,6 +136,23 @@ func GuessedCharset(charset string) Problem {
 
 // CheckValueProblem warns of a form that Changed.
 func CheckValueProblem() Problem { return newProblem("changed", 14, Warning, "A24", nil) }
+
+// OtherSigner says that box A6 names another sender than the one who signed.
+func OtherSigner(a6, signer string) Problem {
+	return newProblem("other-signer", 62, Error, "A6", map[string]string{"value": a6, "limit": signer})
+}
+
+// OtherSender says that box A6 names another sender than the one whom the form, which
+// nobody signed, came from.
+func OtherSender(a6, sender string) Problem {
+	return newProblem("other-sender", 62, Error, "A6", map[string]string{"value": a6, "limit": sender})
+}
+
+// OtherOperation says that box A3 names another operation than that of the session
+// over which the form came.
+func OtherOperation(a3, session string) Problem {
+	return newProblem("other-operation", 60, Error, "A3", map[string]string{"value": a3, "limit": session})
+}
 
 // Say is the message as people read it, words first and codes last: "Quantity
 // (box C4) is empty. … (error 13 C4)".

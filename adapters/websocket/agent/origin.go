@@ -17,8 +17,8 @@ import (
 // own signature over form.json and the certificates that its people hold.
 type Proof string
 
-// The proofs. Only Proven speaks for the originator by itself; the others rest on
-// what the gateway says under its signature.
+// The proofs. Only Proven and OfUnit speak for the originator by themselves; the others
+// rest on what the gateway says under its signature.
 const (
 	Proven       Proof = "proven"       // a good signature of a certificate that the roster ascribes to the originator
 	Unnamed      Proof = "unnamed"      // a good signature of a certificate in the roster, which doesn't say whose it is
@@ -28,6 +28,7 @@ const (
 	Revoked      Proof = "revoked"      // the key is revoked
 	Bad          Proof = "bad"          // the signature doesn't fit the form
 	Relayed      Proof = "relayed"      // the originator signed its message, not form.json: the gateway verified that
+	OfUnit       Proof = "unit"         // the coordination unit's own form: the gateway signed it
 	Unsigned     Proof = "unsigned"     // nobody signed: plain mail, a phone call, a browser
 )
 
@@ -57,6 +58,8 @@ func (a *agent) origin(r *received) Origin {
 	switch {
 	case r.signature != nil:
 		a.originator(&o, openpgp.VerifyDetached(r.formJSON, r.signature, a.opt.Roster.signers, a.opt.Clock()))
+	case r.relay.Assurance == gateway.Signed && r.relay.Signer == "": // nobody's but the gateway's
+		o.Proof, o.Fingerprint = OfUnit, r.signer
 	case r.relay.Assurance == gateway.Signed:
 		o.Proof, o.Fingerprint = Relayed, openpgp.Fingerprint(r.relay.Signer)
 	default:

@@ -104,6 +104,24 @@ func TestOriginSaysWhoProvedWhat(t *testing.T) {
 	})
 }
 
+func TestFormOfTheUnitItselfNamesTheKeyThatSignedIt(t *testing.T) {
+	for lang := range words()["origin-unit"] {
+		b := newBench(t)
+		b.opt.Language = lang
+		p := b.form(1, "d1", "OCU-TST-2026-000001")
+		p.relay.From, p.relay.Signer = "OCU", ""
+		b.take(b.open(), p)
+		key := b.gateway.Certificate().Fingerprint()
+		var o Origin
+		if err := json.Unmarshal([]byte(b.read("in", p.relay.Reference, "origin.json")), &o); err != nil || o.Proof != OfUnit || o.Originator != "OCU" || o.Fingerprint != key {
+			t.Errorf("origin = %+v, %v; want %s by %s", o, err, OfUnit, key)
+		}
+		if text, want := b.read("in", p.relay.Reference, "form.txt"), say(lang, "origin-unit", "from", "OCU", "key", key.Grouped()); !strings.Contains(text, want) {
+			t.Errorf("form.txt =\n%s\nwant %q above the form", text, want)
+		}
+	}
+}
+
 func TestAttachmentsAreTheOriginatorsWhereTheFormNamesThem(t *testing.T) {
 	b := newBench(t)
 	p := b.form(1, "d1", pl1)

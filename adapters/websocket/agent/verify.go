@@ -18,7 +18,8 @@ import (
 type received struct {
 	formJSON    []byte // byte for byte
 	form        *form.Form
-	signature   []byte // the originator's over formJSON, as it came; what it proves says origin
+	signature   []byte              // the originator's over formJSON, as it came; what it proves says origin
+	signer      openpgp.Fingerprint // of the gateway's key that signed the whole
 	relayJSON   []byte
 	relay       gateway.Relay
 	text        string
@@ -47,7 +48,7 @@ func (a *agent) verify(message []byte) (*received, error) {
 	case !m.Proven():
 		return nil, &websocket.Refusal{Code: 63, Message: "the message does not bear the gateway's good signature over all of it (" + m.Verdict + ")"}
 	}
-	r := &received{text: m.Reading.Text}
+	r := &received{text: m.Reading.Text, signer: openpgp.Fingerprint(m.Fingerprint)}
 	for _, f := range m.Reading.Attachments {
 		switch {
 		case strings.EqualFold(f.Name, "form.json"):
