@@ -155,7 +155,8 @@ func (c *checker) participantKeys() {
 	}
 }
 
-// record asks the store, where there is one yet, which keys nobody confirmed.
+// record asks the store, where there is one yet, whether the storage key opens it
+// and which keys nobody confirmed.
 func (c *checker) record() {
 	path, ok := strings.CutPrefix(c.s.dsn, "sqlite:")
 	if _, err := os.Stat(path); ok && errors.Is(err, fs.ErrNotExist) {
@@ -181,6 +182,10 @@ func (c *checker) record() {
 				c.found(warning, string(op.Code), "%s: certificate %s is not confirmed; compare the fingerprint by phone, then \"liaison key confirm\"", k.Participant, k.Fingerprint.Grouped())
 			}
 		}
+	}
+	if err := st.CheckKey(c.ctx); err != nil {
+		c.found(failure, "store", "%v; put the key back that it was made with, from its backup", err)
+		return
 	}
 	c.found(fine, "store", "it opens with this storage key")
 }
