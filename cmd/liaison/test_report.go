@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"liaison/crypto/openpgp"
@@ -83,7 +82,7 @@ func (testVerifyCmd) Help() string {
 }
 
 func (c testVerifyCmd) Run(a *app) error {
-	certs, now, err := c.certificates()
+	certs, now, err := c.gatewayCertificates(c.Certificate)
 	if err != nil {
 		return err
 	}
@@ -106,10 +105,11 @@ func (c testVerifyCmd) Run(a *app) error {
 	return nil
 }
 
-// certificates are those that may have signed a report.
-func (c testVerifyCmd) certificates() ([]*openpgp.Certificate, time.Time, error) {
-	if c.Certificate != "" {
-		certs, err := readCertificates(c.Certificate)
+// gatewayCertificates are those under which the gateway may have signed: of a file,
+// or of the configuration where none is named; and the time that they are judged at.
+func (c configFlag) gatewayCertificates(file string) ([]*openpgp.Certificate, time.Time, error) {
+	if file != "" {
+		certs, err := readCertificates(file)
 		return certs, time.Now(), err
 	}
 	s, err := c.load()
@@ -120,5 +120,5 @@ func (c testVerifyCmd) certificates() ([]*openpgp.Certificate, time.Time, error)
 	for _, k := range s.keys {
 		certs = append(certs, k.Certificate())
 	}
-	return slices.Clip(certs), s.now(), nil
+	return certs, s.now(), nil
 }

@@ -18,13 +18,14 @@ import (
 
 // Report is what verifying the audit log found.
 type Report struct {
-	Size          int64    // entries in the tree
-	NotIntegrated int64    // entries not in it yet
-	FirstBad      int64    // the first entry that is missing or differs from its stored hash, by its place in the tree; -1 for none
-	Span          [2]int64 // else the sizes of the last signed head that holds and the first that doesn't; zero for none
-	Heads         int      // signed heads that were checked
-	OK            bool
-	Why           string // what is wrong, in words
+	Size          int64    `json:"size"`           // entries in the tree
+	NotIntegrated int64    `json:"not_integrated"` // entries not in it yet
+	FirstBad      int64    `json:"first_bad"`      // the first entry that is missing or differs from its stored hash, by its place in the tree; -1 for none
+	Span          [2]int64 `json:"span"`           // else the sizes of the last signed head that holds and the first that doesn't; zero for none
+	Heads         int      `json:"heads"`          // signed heads that were checked
+	Signed        int64    `json:"signed"`         // entries that a good signature covers: whatever comes after them could have been cut off or changed unseen
+	OK            bool     `json:"ok"`
+	Why           string   `json:"why,omitempty"` // what is wrong, in words
 }
 
 // AuditRow is one entry as stored.
@@ -193,6 +194,9 @@ func (v *verifier) pass() {
 func (v *verifier) report() Report {
 	r := v.r
 	r.Size = v.tree.size
+	if v.verify != nil {
+		r.Signed = v.holds
+	}
 	if v.next < len(v.heads) && v.fails < 0 { // a head is larger than the log: its end was cut off
 		v.fails = v.heads[v.next].Size
 		if r.Why == "" {
@@ -217,10 +221,23 @@ type exportLine struct {
 
 // ExportAudit writes the log of one moment as JSON lines: the signed heads, then
 // the entries with their hashes. VerifyExport checks such a file without a store.
+// It signs a head first, over all that is in the tree: entries cut off a file show.
+// Entries that another node is just taking into the tree may stand behind it. It
+// needs Options.SignHead.
 func (s *Store) ExportAudit(ctx context.Context, w io.Writer) error {
+	err := s.integrateAll(ctx)
+	if err == nil {
+		err = s.Unlease(ctx, sequencerLease) // a serving gateway goes on at once
+	}
+	if err == nil {
+		_, err = s.SignHead(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("export the audit log: %w", err)
+	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	err := s.snapshot(ctx, func(q querier) error {
+	err = s.snapshot(ctx, func(q querier) error {
 		heads, err := signedHeads(ctx, q)
 		if err != nil {
 			return err

@@ -118,11 +118,22 @@ func auditTruncated(t *testing.T, r Record) {
 
 func auditExport(t *testing.T, r Record) {
 	s := audited(t, r, 12, 4, 8)
+	must(t, "Audit", s.Audit(ctx(t), entry("form read", "last")))
+	if report := verify(t, s, nil); !report.OK || report.Signed != 8 {
+		t.Errorf("VerifyAudit before the export = %+v; want 8 entries signed", report)
+	}
 	var file bytes.Buffer
 	must(t, "ExportAudit", s.ExportAudit(ctx(t), &file))
 	report, err := store.VerifyExport(bytes.NewReader(file.Bytes()), verifySign)
-	if err != nil || !report.OK || report.Size != 12 || report.Heads != 2 {
-		t.Errorf("VerifyExport = %+v, %v; want OK, 12 entries, 2 heads", report, err)
+	if err != nil || !report.OK || report.Size != 13 || report.NotIntegrated != 0 || report.Heads != 3 || report.Signed != 13 {
+		t.Errorf("VerifyExport = %+v, %v; want OK, 13 entries, 3 heads, all signed", report, err)
+	}
+	lines := bytes.SplitAfter(file.Bytes(), []byte("\n"))
+	if report, err := store.VerifyExport(bytes.NewReader(bytes.Join(lines[:len(lines)-3], nil)), verifySign); err != nil || report.OK || report.Size != 11 {
+		t.Errorf("VerifyExport(cut off at the end) = %+v, %v; want 11 entries that don't hold", report, err)
+	}
+	if report, err := store.VerifyExport(bytes.NewReader(bytes.Join(lines[3:], nil)), verifySign); err != nil || !report.OK || report.Signed != 0 {
+		t.Errorf("VerifyExport(without heads) = %+v, %v; want OK, and nothing signed", report, err)
 	}
 	changed := bytes.Replace(file.Bytes(), []byte(`R6\"`), []byte(`R0\"`), 1)
 	if report, err := store.VerifyExport(bytes.NewReader(changed), verifySign); err != nil || report.OK || report.FirstBad != 5 {
