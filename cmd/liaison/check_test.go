@@ -46,3 +46,23 @@ func TestCheckFindsAStorageKeyThatIsNotTheRecords(t *testing.T) {
 		t.Errorf("check with another storage key = exit code %d; want %d and the store named\n%s", code, exitUsage, out)
 	}
 }
+
+func TestCheckFindsChannelsThatTheGatewayDoesNotServe(t *testing.T) {
+	r := newRoom(t, "LV", "PL")
+	op := r.read("gw/operations/operation.yaml")
+	r.write("gw/operations/operation.yaml", strings.Replace(op, "jco@pl.example], channels: [{kind: websocket}]", "jco@pl.example], channels: [{kind: mail, address: jco@pl.example}]", 1))
+	check := func(want string) {
+		t.Helper()
+		if out, code := command(t, "", "check", "--offline", "-c", r.path("gw/gateway.yaml")); code != exitUsage || strings.Count(out, "error    ") != 1 || !strings.Contains(out, want) {
+			t.Errorf("check = exit code %d; want %d, and one error: %s\n%s", code, exitUsage, want, out)
+		}
+	}
+	check("OP-001: PL has a mail channel, but gateway.yaml has no mail section")
+	gw := r.read("gw/gateway.yaml")
+	r.write("gw/gateway.yaml", gw+"mail:\n  lmtp: {listen: \"127.0.0.1:2424\"}\n")
+	check("PL has a mail channel, but gateway.yaml has no mail.smtp")
+	before, after, _ := strings.Cut(gw, "websocket:")
+	_, after, _ = strings.Cut(after, "operations:")
+	r.write("gw/gateway.yaml", before+"operations:"+after+"mail:\n  lmtp: {listen: \"127.0.0.1:2424\"}\n  smtp: {url: \"smtp+insecure://127.0.0.1:2525\"}\n")
+	check("LV has a websocket channel, but gateway.yaml has no websocket section")
+}
