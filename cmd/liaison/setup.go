@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 
 	"liaison/configs"
 	"liaison/crypto/keyring"
@@ -33,6 +34,25 @@ type setup struct {
 // configFlag names the configuration.
 type configFlag struct {
 	Config string `short:"c" help:"Configuration file." default:"gateway.yaml" type:"path"`
+}
+
+// option is the -c that a command has to be given so that it works on the same
+// configuration; "" where it needs none. It goes into every hint, to be copied.
+func (c configFlag) option() string {
+	if file, err := filepath.Abs("gateway.yaml"); err == nil && file == c.Config {
+		return ""
+	}
+	return " -c " + word(c.Config)
+}
+
+// word is a text as one word of a shell's command line.
+func word(text string) string {
+	if text != "" && !strings.ContainsFunc(text, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("/._-+:=@,", r)
+	}) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // load reads the configuration, the gateway's keys and the storage key.

@@ -54,6 +54,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Record) {
 		{"ADecisionThatFailsRecordsNothing", failingDecision},
 		{"OneOfManyAtOnceFailsAlone", failingAmongMany},
 		{"OnlyAcceptedAndHeldFormsOccupyAReference", occupiedReferences},
+		{"WhatWasRefusedIsFoundByItsAnswer", refusals},
 		{"NumbersAndReferencesAreTakenOnce", numbersOnce},
 		{"ClaimTakesUrgentFirstAndEachOnce", claimOrder},
 		{"PhoneAndFutureAreNeverClaimed", neverClaimed},
