@@ -1,7 +1,9 @@
 package configs
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/mail"
 	"net/url"
@@ -22,10 +24,14 @@ type checked struct {
 	problems Problems
 }
 
-func load(file string, into any) (*checked, error) {
+// load reads a file; missing says what to do where there is none.
+func load(file string, into any, missing string) (*checked, error) {
 	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, Problems{fmt.Sprintf("there is no %s: %s", file, missing)}
+	}
 	if err != nil {
-		return nil, Problems{fmt.Sprintf("read %s: %v; \"liaison init\" makes a set-up", file, err)}
+		return nil, Problems{err.Error()}
 	}
 	lines, found := operation.Decode(data, file, into)
 	var p Problems

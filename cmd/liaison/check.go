@@ -83,7 +83,7 @@ func (c checkCmd) Run(a *app) error {
 	if k.errors > 0 {
 		return wrongf("%d errors; see above", k.errors)
 	}
-	c.say(a, "No errors. Next: liaison %s -c %s", k.next, c.Config)
+	c.say(a, "No errors. Next: liaison %s%s", k.next, c.option())
 	return nil
 }
 

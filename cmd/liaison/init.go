@@ -59,7 +59,7 @@ func (c initCmd) Run(a *app) error {
 	c.fact(a, map[string]any{"folder": c.Dir, "fingerprint": fp, "certificate": filepath.Join(c.Dir, "keys", "gateway.cert.asc")},
 		"A set-up is in %s.\nThe gateway's fingerprint, for the operation book: %s", c.Dir, fp.Grouped())
 	c.say(a, "Back up secrets/storage apart from data/: without it nothing stored can be read.")
-	c.say(a, "Next: edit operations/operation.yaml, then liaison check -c %s", filepath.Join(c.Dir, "gateway.yaml"))
+	c.say(a, "Next: edit operations/operation.yaml, then liaison check -c %s", word(filepath.Join(c.Dir, "gateway.yaml")))
 	return nil
 }
 

@@ -34,7 +34,7 @@ func (c keyListCmd) Run(a *app) error {
 				"%-10s %-8s %-10s %s", k.Operation, k.Participant, k.State, k.Fingerprint.Grouped())
 		}
 		if len(keys) == 0 {
-			c.say(a, "No certificate is recorded. Next: liaison operation apply, or liaison key import")
+			c.say(a, "No certificate is recorded. Next: liaison operation apply%[1]s, or liaison key import%[1]s", c.option())
 		}
 		return nil
 	})
@@ -74,7 +74,7 @@ func (c keyImportCmd) Run(a *app) error {
 			}
 			c.fact(a, map[string]any{"operation": op.Code, "participant": c.Participant, "fingerprint": cert.Fingerprint(), "change": change}, "%s %s", cert.Fingerprint().Grouped(), change)
 		}
-		c.say(a, "Next: have the fingerprint read back over a number known before, then liaison key confirm %s %s FINGERPRINT --how …", c.Operation, c.Participant)
+		c.say(a, "Next: have the fingerprint read back over a number known before, then liaison key confirm %s %s FINGERPRINT --how …%s", c.Operation, c.Participant, c.option())
 		return nil
 	})
 }
@@ -139,7 +139,7 @@ func (c keyBlockCmd) Run(a *app) error {
 			return err
 		}
 		c.fact(a, map[string]any{"operation": c.Operation, "participant": c.Participant, "change": keyring.Blocked},
-			"Blocked for %s in %s. Next: ask %s for a new certificate, then liaison key import", c.Participant, c.Operation, c.Participant)
+			"Blocked for %s in %s. Next: ask %s for a new certificate, then liaison key import%s", c.Participant, c.Operation, c.Participant, c.option())
 		return nil
 	})
 }

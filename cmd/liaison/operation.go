@@ -48,7 +48,7 @@ func (c operationApplyCmd) Run(a *app) error {
 	if err := applyChanged(a, s, st, c.jsonFlag); err != nil {
 		return err
 	}
-	c.say(a, "Next: liaison key list, then liaison key confirm for each key that was read back.")
+	c.say(a, "Next: liaison key list%[1]s, then liaison key confirm%[1]s for each key that was read back.", c.option())
 	return nil
 }
 
@@ -133,7 +133,7 @@ func (c operationListCmd) Run(a *app) error {
 			c.fact(a, map[string]any{"operation": op.Code, "title": op.Title, "phase": op.PhaseAt(time.Now()), "participants": len(op.Participants)}, "%-16s %-12s %3d participants  %s", op.Code, op.PhaseAt(time.Now()), len(op.Participants), op.Title)
 		}
 		if len(ops) == 0 {
-			c.say(a, "No operation is in force. Next: liaison operation apply")
+			c.say(a, "No operation is in force. Next: liaison operation apply%s", c.option())
 		}
 		return nil
 	})

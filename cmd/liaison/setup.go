@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
@@ -55,7 +56,8 @@ func word(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-// load reads the configuration, the gateway's keys and the storage key.
+// load reads the configuration, the gateway's keys and the storage key. It changes
+// nothing.
 func (c configFlag) load() (*setup, error) {
 	config, err := configs.LoadGateway(c.Config)
 	if err != nil {
@@ -64,9 +66,6 @@ func (c configFlag) load() (*setup, error) {
 	s := &setup{config: config, dsn: config.Store}
 	if path, ok := strings.CutPrefix(config.Store, "sqlite:"); ok {
 		s.dsn = "sqlite:" + config.Path(path)
-	}
-	if err := makeFolder(s.dsn); err != nil {
-		return nil, err
 	}
 	passphrase, err := configs.Secret(config.Path(config.Gateway.PassphraseFile), "LIAISON_PASSPHRASE")
 	if err != nil {
@@ -186,8 +185,22 @@ func trusting(file string) (*tls.Config, error) {
 	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
 }
 
-// beside opens the store for a short command beside a serving gateway.
-func (s *setup) beside(a *app) (*store.Store, error) { return store.OpenBeside(a.ctx, s.dsn, s.opt) }
+// beside opens the store for a short command beside a serving gateway, and makes it
+// where there is none.
+func (s *setup) beside(a *app) (*store.Store, error) {
+	if err := makeFolder(s.dsn); err != nil {
+		return nil, err
+	}
+	return store.OpenBeside(a.ctx, s.dsn, s.opt)
+}
+
+// serving opens the store for a serving gateway, and makes it where there is none.
+func (s *setup) serving(ctx context.Context) (*store.Store, error) {
+	if err := makeFolder(s.dsn); err != nil {
+		return nil, err
+	}
+	return store.Open(ctx, s.dsn, s.opt)
+}
 
 // ring is the key ring on a store.
 func ring(st *store.Store) *keyring.Ring { return keyring.New(st, time.Now) }

@@ -50,7 +50,7 @@ func (c testCalledCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		c.fact(a, map[string]any{"run": r.ID, "participant": who, "done": true}, "Recorded. Next: liaison test show %s %s", r.ID, who)
+		c.fact(a, map[string]any{"run": r.ID, "participant": who, "done": true}, "Recorded. Next: liaison test show %s %s%s", r.ID, who, c.option())
 		return nil
 	})
 }
@@ -121,7 +121,7 @@ func (c testWaiveCmd) Run(a *app) error {
 				return err
 			}
 			c.remark(b, w)
-			c.fact(a, map[string]any{"statement": c.Statement}, "Written: %s. Let the organiser sign it:\n  gpg --armor --detach-sign %s\n  liaison test waive %s %s --statement %s --signature %s.asc", c.Statement, c.Statement, b.op.Code, c.Participant, c.Statement, c.Statement)
+			c.fact(a, map[string]any{"statement": c.Statement}, "Written: %[1]s. Let the organiser sign it:\n  gpg --armor --detach-sign %[2]s\n  liaison test waive %[3]s %[4]s --statement %[2]s --signature %[5]s%[6]s", c.Statement, word(c.Statement), b.op.Code, c.Participant, word(c.Statement+".asc"), c.option())
 			return nil
 		case c.Key == "":
 			return wrongf("a waiver needs the organiser's signature: name its key with --key, or write the statement with --statement and sign it elsewhere")
@@ -229,6 +229,6 @@ func (c testWaiveCmd) record(b *testBench, statement, signature []byte) error {
 	}
 	c.remark(b, w)
 	c.fact(b.app, map[string]any{"operation": b.op.Code, "participant": w.Participant, "until": w.Until.Format(time.DateOnly), "signer": signer, "findings": w.Codes},
-		"%s is waived until %s, signed by %s. Next: liaison test list %s", w.Participant, w.Until.Format(time.DateOnly), signer, b.op.Code)
+		"%s is waived until %s, signed by %s. Next: liaison test list %s%s", w.Participant, w.Until.Format(time.DateOnly), signer, b.op.Code, c.option())
 	return nil
 }

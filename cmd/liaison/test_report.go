@@ -48,7 +48,7 @@ func (c testReportCmd) Run(a *app) error {
 			}
 		}
 		c.fact(a, map[string]any{"run": r.ID, "file": c.Out, "signature": c.Out + ".asc", "format": c.Format, "signer": b.runner.Self.Fingerprint},
-			"Report:    %s\nSignature: %s.asc\nNext: liaison test verify %s, or gpg --verify %s.asc %s", c.Out, c.Out, c.Out, c.Out, c.Out)
+			"Report:    %s\nSignature: %s.asc\nNext: liaison test verify %[3]s%[4]s, or gpg --verify %[5]s %[3]s", c.Out, c.Out, word(c.Out), c.option(), word(c.Out+".asc"))
 		return nil
 	})
 }
