@@ -81,7 +81,7 @@ func (c checkCmd) Run(a *app) error {
 		k.mail()
 	}
 	if k.errors > 0 {
-		return wrongf("%d errors; see above", k.errors)
+		return wrongf("%s; see above", plural(k.errors, "error", "errors"))
 	}
 	c.say(a, "No errors. Next: liaison %s%s", k.next, c.option())
 	return nil

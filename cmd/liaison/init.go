@@ -27,6 +27,12 @@ func (c initCmd) Run(a *app) error {
 	if _, err := os.Stat(filepath.Join(c.Dir, "gateway.yaml")); err == nil {
 		return wrongf("%s has a gateway.yaml already; choose another folder", c.Dir)
 	}
+	if err := configs.CheckCode(c.Code, "OCU"); err != nil {
+		return wrongf("--code: %w", err)
+	}
+	if err := configs.CheckAddress(c.Address); err != nil {
+		return wrongf("--address: %w", err)
+	}
 	for _, dir := range []string{"keys", "secrets", "operations", "data"} {
 		if err := os.MkdirAll(filepath.Join(c.Dir, dir), 0o700); err != nil {
 			return err

@@ -28,6 +28,11 @@ func (c keyListCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
+		if len(keys) == 0 && c.Operation != "" {
+			if _, err := findOperation(a, st, c.Operation); err != nil {
+				return err
+			}
+		}
 		for _, k := range keys {
 			c.fact(a, map[string]any{"operation": k.Operation, "participant": k.Participant, "fingerprint": k.Fingerprint, "state": k.State, "role": k.Role, "holder": k.Holder,
 				"source": k.Source, "confirmed_by": k.ConfirmedBy, "how": k.How, "replaces": k.Replaces},
@@ -187,10 +192,15 @@ func (c keyExportCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		for _, k := range keys {
-			if k.State != gateway.KeyConfirmed {
-				continue
+		keys = slices.DeleteFunc(keys, func(k gateway.KeyRecord) bool { return k.State != gateway.KeyConfirmed })
+		if len(keys) == 0 {
+			op, err := findOperation(a, st, c.Operation)
+			if err != nil {
+				return err
 			}
+			fmt.Fprintf(a.err, "No certificate is confirmed in %[1]s. Next: liaison key list %[1]s%[2]s\n", op.Code, c.option()) // beside the certificates, which go into a file
+		}
+		for _, k := range keys {
 			a.print("%s %s", k.Participant, k.Fingerprint.Grouped()) // whose: the agent reads it, other programs pass it over
 			if _, err := a.out.Write(openpgp.Armor(openpgp.ArmorPublicKey, k.Certificate)); err != nil {
 				return err
@@ -239,7 +249,7 @@ func (c keyCheckCmd) Run(a *app) error {
 		c.fact(a, map[string]any{"operation": p.Operation, "participant": p.Participant, "fingerprint": p.Fingerprint, "purpose": p.Purpose, "reason": p.Reason, "until": day(p.Until), "message": p.String()}, "%s", p)
 	}
 	if n := len(problems) + len(missing); n > 0 {
-		return no{fmt.Sprintf("%d problems with the keys of %s", n, op.Code)}
+		return no{fmt.Sprintf("%s with the keys of %s", plural(n, "problem", "problems"), op.Code)}
 	}
 	c.say(a, "All keys of %s last to %s.", op.Code, op.End().Format("2006-01-02"))
 	return nil

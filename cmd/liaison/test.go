@@ -166,7 +166,7 @@ func (c testRunCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		c.fact(a, map[string]any{"run": id, "operation": b.op.Code, "participants": len(plans)}, "Run %s: %d participants are asked.", id, len(plans))
+		c.fact(a, map[string]any{"run": id, "operation": b.op.Code, "participants": len(plans)}, "Run %s: %s asked.", id, plural(len(plans), "participant is", "participants are"))
 		if c.Wait {
 			return b.follow(id, c.jsonFlag)
 		}

@@ -30,7 +30,9 @@ func (c testReportCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		document, err := c.render(commtest.NewReport(standing, c.Lang))
+		report := commtest.NewReport(standing, c.Lang)
+		report.Signed = c.Out != ""
+		document, err := c.render(report)
 		if err != nil {
 			return err
 		}

@@ -36,7 +36,7 @@ func (q *question) reach() {
 		bad = q.reached(f, at) || bad
 	}
 	if tried > 0 && !bad {
-		q.v.mark(Reach, There, Passed, at, "%d things tried, all well", tried)
+		q.v.mark(Reach, There, Passed, at, "%s tried, all well", plural(tried, "thing", "things"))
 	}
 }
 
@@ -287,7 +287,7 @@ func (q *question) unharmed() {
 		for _, f := range against {
 			q.tell(f)
 		}
-		q.v.mark(Unharmed, There, Passed, q.v.Last, "%d reports, none against it", len(q.reports))
+		q.v.mark(Unharmed, There, Passed, q.v.Last, "%s, none against it", plural(len(q.reports), "report", "reports"))
 	case final >= 0:
 		q.fail(against[final], "%s %s", against[final].Code, against[final].Cause)
 	case q.over:

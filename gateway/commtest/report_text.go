@@ -39,7 +39,11 @@ func (r Report) Text() []byte {
 	for _, list := range []struct {
 		title string
 		tasks []Task
-	}{{"WHO MUST DO WHAT BY WHEN", r.Needed()}, {"WHAT MAKES THOSE SAFER WHO ARE READY", r.Safer()}} {
+		some  bool // whom it is about
+	}{{"WHO MUST DO WHAT BY WHEN", r.Needed(), true}, {"WHAT MAKES THOSE SAFER WHO ARE READY", r.Safer(), r.SomeReady()}} {
+		if len(list.tasks) == 0 && !list.some {
+			continue
+		}
 		p("\n%s", list.title)
 		if len(list.tasks) == 0 {
 			p("  Nothing is left to do.")
@@ -55,7 +59,7 @@ func (r Report) Text() []byte {
 	for _, h := range r.History {
 		p("  %-14s %s  %-24s %s", h.Run, h.Day, h.Cause, counted(h.Counts))
 	}
-	p("\nMade on %s by %s. Its signature is by %s.", r.Made.Format("2006-01-02 15:04:05 MST"), r.Unit, r.Fingerprint)
+	p("\nMade on %s by %s. %s", r.Made.Format("2006-01-02 15:04:05 MST"), r.Unit, r.Signature())
 	return []byte(b.String())
 }
 
