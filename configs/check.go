@@ -31,7 +31,7 @@ func load(file string, into any, missing string) (*checked, error) {
 		return nil, Problems{fmt.Sprintf("there is no %s: %s", file, missing)}
 	}
 	if err != nil {
-		return nil, Problems{err.Error()}
+		return nil, Problems{err.Error() + "; name a file that this user may read"}
 	}
 	lines, found := operation.Decode(data, file, into)
 	var p Problems

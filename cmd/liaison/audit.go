@@ -92,20 +92,19 @@ func (c auditVerifyCmd) verify(a *app) (store.Report, error) {
 		_, err := signedBy(text, signature, certs, now, "the gateway")
 		return err
 	}
+	var head []byte
+	if c.Head != "" {
+		if head, err = os.ReadFile(c.Head); err != nil {
+			return store.Report{}, wrongf("read the head: %w", err)
+		}
+	}
 	if c.Export != "" {
 		f, err := os.Open(c.Export)
 		if err != nil {
 			return store.Report{}, wrongf("open the export: %w", err)
 		}
 		defer f.Close()
-		return store.VerifyExport(f, check)
-	}
-	var head []byte
-	if c.Head != "" {
-		var err error
-		if head, err = os.ReadFile(c.Head); err != nil {
-			return store.Report{}, wrongf("read the head: %w", err)
-		}
+		return store.VerifyExport(f, head, check)
 	}
 	s, err := c.load()
 	if err != nil {

@@ -56,14 +56,11 @@ func (s *Store) VerifyAudit(ctx context.Context, head []byte, verify VerifyHead)
 		if err != nil {
 			return err
 		}
-		if head != nil {
-			h, err := ParseHead(head)
-			if err != nil {
-				return fmt.Errorf("read the head: %w", err)
-			}
-			heads = append(heads, h)
+		kept, err := keptHead(head)
+		if err != nil {
+			return err
 		}
-		v := newVerifier(heads, verify)
+		v := newVerifier(append(heads, kept...), verify)
 		if err := auditRows(ctx, q, v.add); err != nil {
 			return err
 		}
@@ -74,6 +71,18 @@ func (s *Store) VerifyAudit(ctx context.Context, head []byte, verify VerifyHead)
 		return Report{}, fmt.Errorf("verify the audit log: %w", err)
 	}
 	return r, nil
+}
+
+// keptHead reads a head that a participant kept; none where it is nil.
+func keptHead(head []byte) ([]Head, error) {
+	if head == nil {
+		return nil, nil
+	}
+	h, err := ParseHead(head)
+	if err != nil {
+		return nil, fmt.Errorf("read the head: %w", err)
+	}
+	return []Head{h}, nil
 }
 
 // checkTree compares the number of stored tree hashes with what the entries
@@ -255,10 +264,13 @@ func (s *Store) ExportAudit(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// VerifyExport verifies an exported log.
-func VerifyExport(r io.Reader, verify VerifyHead) (Report, error) {
+// VerifyExport verifies an exported log as VerifyAudit does the record's.
+func VerifyExport(r io.Reader, head []byte, verify VerifyHead) (Report, error) {
 	dec := json.NewDecoder(bufio.NewReader(r))
-	var heads []Head
+	heads, err := keptHead(head)
+	if err != nil {
+		return Report{}, err
+	}
 	var v *verifier
 	for n := 1; ; n++ {
 		var line exportLine
