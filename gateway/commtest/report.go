@@ -139,6 +139,14 @@ func (r Report) Needed() []Task { return r.tasks(true) }
 // Safer are the tasks that make those safer who are ready.
 func (r Report) Safer() []Task { return r.tasks(false) }
 
+// Nothing says what it means that there is no task.
+func (r Report) Nothing() string {
+	if len(r.Gate.Waiting) > 0 {
+		return "Nothing was found that somebody must mend: test those who are not ready."
+	}
+	return "Nothing is left to do."
+}
+
 // SomeReady reports whether anybody is ready.
 func (r Report) SomeReady() bool { return r.Counts[Green]+r.Counts[Amber] > 0 }
 

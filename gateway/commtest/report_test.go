@@ -133,6 +133,13 @@ func TestReportSpeaksOfNothingThatIsNotThere(t *testing.T) {
 			t.Errorf("the report as %s lacks %q, or that it isn't signed:\n%s", name, want, document)
 		}
 	}
+	untested := w.standing()
+	untested.Past[0].Parts = nil
+	for name, document := range documents(commtest.NewReport(untested, "en")) {
+		if strings.Contains(document, "Nothing is left to do") || !strings.Contains(document, "test those who are not ready") {
+			t.Errorf("the report as %s, with nobody tested, says that nothing is left to do:\n%s", name, document)
+		}
+	}
 	r.Participants, r.Signed, r.Fingerprint = r.Participants[:1], true, "AAAA"
 	for name, document := range documents(r) {
 		if !strings.Contains(document, "Of 1 participant ") || !strings.Contains(document, "The signature beside this file is by the key AAAA") {

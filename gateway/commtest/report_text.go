@@ -40,13 +40,14 @@ func (r Report) Text() []byte {
 		title string
 		tasks []Task
 		some  bool // whom it is about
-	}{{"WHO MUST DO WHAT BY WHEN", r.Needed(), true}, {"WHAT MAKES THOSE SAFER WHO ARE READY", r.Safer(), r.SomeReady()}} {
+		none  string
+	}{{"WHO MUST DO WHAT BY WHEN", r.Needed(), true, r.Nothing()}, {"WHAT MAKES THOSE SAFER WHO ARE READY", r.Safer(), r.SomeReady(), "Nothing is left to do."}} {
 		if len(list.tasks) == 0 && !list.some {
 			continue
 		}
 		p("\n%s", list.title)
 		if len(list.tasks) == 0 {
-			p("  Nothing is left to do.")
+			p("  %s", list.none)
 		}
 		for _, t := range list.tasks {
 			p("  %s  %-6s %s: %s (%s)", t.By, t.Participant, t.Who, t.Do, t.Code)

@@ -209,7 +209,7 @@ func (v *verifier) report() Report {
 	if v.next < len(v.heads) && v.fails < 0 { // a head is larger than the log: its end was cut off
 		v.fails = v.heads[v.next].Size
 		if r.Why == "" {
-			r.Why = fmt.Sprintf("the log has %d entries, a signed head says %d: its end is missing", r.Size, v.fails)
+			r.Why = fmt.Sprintf("a signed head covers %d entries, the log has %d: its end is missing", v.fails, r.Size)
 		}
 	}
 	if v.fails >= 0 && r.FirstBad < 0 {
