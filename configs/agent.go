@@ -39,7 +39,7 @@ type Agent struct {
 // LoadAgent reads agent.yaml and checks it. An error is a Problems.
 func LoadAgent(file string) (*Agent, error) {
 	a := &Agent{dir: filepath.Dir(file), Folder: ".", Language: "en", ExecTimeout: time.Minute}
-	f, err := load(file, a)
+	f, err := load(file, a, "write one (configs/agent.yaml is an example), or name yours with -c")
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,9 @@
 package configs
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/mail"
 	"net/url"
@@ -22,10 +24,14 @@ type checked struct {
 	problems Problems
 }
 
-func load(file string, into any) (*checked, error) {
+// load reads a file; missing says what to do where there is none.
+func load(file string, into any, missing string) (*checked, error) {
 	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, Problems{fmt.Sprintf("there is no %s: %s", file, missing)}
+	}
 	if err != nil {
-		return nil, Problems{fmt.Sprintf("read %s: %v; \"liaison init\" makes a set-up", file, err)}
+		return nil, Problems{err.Error() + "; name a file that this user may read"}
 	}
 	lines, found := operation.Decode(data, file, into)
 	var p Problems
@@ -53,15 +59,31 @@ var codePattern = regexp.MustCompile(`^[A-Z0-9][A-Z0-9-]{1,15}$`)
 func (f *checked) code(key, value, example string) {
 	if value == "" {
 		f.fail(key, " is missing: a code such as %s", example)
-	} else if !codePattern.MatchString(value) {
-		f.fail(key, ": %q is not a code; use 2 to 16 capital letters, digits and hyphens, such as %s", value, example)
+	} else if err := CheckCode(value, example); err != nil {
+		f.fail(key, ": %v", err)
 	}
 }
 
 func (f *checked) address(key, value string) {
-	if a, err := mail.ParseAddress(value); err != nil || a.Address != value {
-		f.fail(key, ": %q is not a mail address", value)
+	if err := CheckAddress(value); err != nil {
+		f.fail(key, ": %v", err)
 	}
+}
+
+// CheckCode returns an error where a text is no code; example is one.
+func CheckCode(code, example string) error {
+	if !codePattern.MatchString(code) {
+		return fmt.Errorf("%q is not a code; use 2 to 16 capital letters, digits and hyphens, such as %s", code, example)
+	}
+	return nil
+}
+
+// CheckAddress returns an error where a text is no bare mail address.
+func CheckAddress(address string) error {
+	if a, err := mail.ParseAddress(address); err != nil || a.Address != address {
+		return fmt.Errorf("%q is not a mail address", address)
+	}
+	return nil
 }
 
 func (f *checked) gateway(g *Gateway) {

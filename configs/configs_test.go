@@ -194,3 +194,28 @@ func TestSecretIsTheFirstLineOrTheEnvironment(t *testing.T) {
 		t.Error("Secret of a missing file = nil; want an error")
 	}
 }
+
+// A hint is given where it helps: to make a set-up helps nobody whose file may not
+// be read.
+func TestOnlyAMissingSetUpIsToBeMade(t *testing.T) {
+	missing, folder := filepath.Join(t.TempDir(), "missing.yaml"), t.TempDir()
+	for _, c := range []struct {
+		name string
+		load func(string) error
+		file string
+		want bool
+	}{
+		{"gateway, missing", loadGateway, missing, true},
+		{"gateway, a folder", loadGateway, folder, false},
+		{"agent, missing", loadAgent, missing, false},
+	} {
+		err := c.load(c.file)
+		if err == nil || !strings.Contains(err.Error(), c.file) || strings.Contains(err.Error(), "liaison init") != c.want {
+			t.Errorf("%s: %v; want an error that names the file; \"liaison init\" in it: %v", c.name, err, c.want)
+		}
+	}
+}
+
+func loadGateway(file string) error { _, err := LoadGateway(file); return err }
+
+func loadAgent(file string) error { _, err := LoadAgent(file); return err }

@@ -111,7 +111,7 @@ func (p Problems) Error() string { return strings.Join(p, "; ") }
 // LoadGateway reads gateway.yaml and checks it. An error is a Problems.
 func LoadGateway(file string) (*Gateway, error) {
 	g := &Gateway{dir: filepath.Dir(file), Store: "sqlite:data/liaison.db", StorageKey: "secrets/storage"}
-	f, err := load(file, g)
+	f, err := load(file, g, "name the file with -c, or make a set-up with \"liaison init\"")
 	if err != nil {
 		return nil, err
 	}

@@ -208,6 +208,21 @@ func TestChannelThatFailsIsFollowedByTheNextAndTheSenderHears(t *testing.T) {
 	f.gets("LV", "LV-VID-2027-000002", "did not reach PL|+48 1")
 }
 
+func TestNoServerIsBlamedForWhatNeverLeft(t *testing.T) {
+	f := newFlow(t)
+	f.submit("LV", seizure("PL"), gateway.Accepted)
+	f.setMail(nil)
+	f.pass(0)
+	form, err := f.store.FormByReference(t.Context(), "OP-001", "LV", "LV-VID-2027-000001")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ds, err := f.store.DeliveriesOf(t.Context(), form.ID)
+	if err != nil || len(ds) != 1 || ds[0].State != gateway.Failed || ds[0].Reason != "no-channel" {
+		t.Errorf("deliveries of a gateway without a mail channel = %+v, %v; want one that failed for want of a channel", ds, err)
+	}
+}
+
 func TestFormWaitsForASystemThatHasNoOtherChannelHoweverLongItIsAway(t *testing.T) {
 	f := newFlowOf(t, strings.Replace(operationYAML, "{kind: websocket}, {kind: pgp-mail, address: jco@fi.example}", "{kind: websocket}", 1))
 	f.submit("LV", seizure("FI"), gateway.Accepted)

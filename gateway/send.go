@@ -71,7 +71,7 @@ func (g *Gateway) attempt(ctx context.Context, op *operation.Operation, d Delive
 	}
 	if sender == nil {
 		e.Outcome, e.Detail = Bounced, "the gateway has no such channel set up"
-		return e, nil
+		return e, &Error{Kind: Refused, Public: "no-channel", Err: errors.New(e.Detail)} // no server was asked
 	}
 	sent, err := sender.Send(ctx, out)
 	sent.Delivery, sent.Channel = d.ID, d.Channel

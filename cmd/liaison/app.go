@@ -63,6 +63,14 @@ func (j jsonFlag) say(a *app, format string, args ...any) {
 	}
 }
 
+// plural is a number with its noun: "1 entry", "2 entries".
+func plural[N int | int64](n N, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 // no is the answer "no": exit code 3.
 type no struct{ reason string }
 

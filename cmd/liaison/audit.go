@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
-	"liaison/crypto/openpgp"
 	"liaison/gateway/operation"
 	"liaison/gateway/store"
 )
@@ -45,46 +43,72 @@ func (c auditShowCmd) Run(a *app) error {
 
 type auditVerifyCmd struct {
 	configFlag
-	Head   string `help:"A signed head kept elsewhere, to compare with." type:"path"`
-	Export string `help:"Verify an exported log instead of the store." type:"path"`
+	Head        string `help:"A signed head kept elsewhere, to compare with." type:"path"`
+	Export      string `help:"Verify an exported log instead of the store." type:"path"`
+	Certificate string `help:"The gateway's certificate; that of the configuration where none is named." type:"path"`
 	jsonFlag
 }
 
-func (auditVerifyCmd) Help() string { return "Example: liaison audit verify --head head.txt" }
+func (auditVerifyCmd) Help() string {
+	return "Says how far signatures reach: what stands behind the last signed head may have been cut off or changed unseen, until the next is signed.\n" +
+		"Example: liaison audit verify --head head.txt\n" +
+		"Anywhere, with nothing but the gateway's certificate:\n" +
+		"Example: liaison audit verify --export audit.jsonl --certificate gateway.cert.asc"
+}
 
 func (c auditVerifyCmd) Run(a *app) error {
-	s, err := c.load()
+	report, err := c.verify(a)
 	if err != nil {
 		return err
 	}
-	report, err := c.verify(a, s)
-	if err != nil {
-		return err
-	}
-	c.fact(a, report, "%d entries in the tree, %d not yet in it, %d signed heads checked.", report.Size, report.NotIntegrated, report.Heads)
+	c.fact(a, report, "%s in the tree, %d not yet in it, %s checked.", plural(report.Size, "entry", "entries"), report.NotIntegrated, plural(report.Heads, "signed head", "signed heads"))
 	if !report.OK {
 		return no{"the audit log does not verify: " + report.Why}
 	}
-	c.say(a, "The audit log holds.")
+	c.say(a, "The audit log holds. %s", signedWords(report))
 	return nil
 }
 
-func (c auditVerifyCmd) verify(a *app, s *setup) (store.Report, error) {
-	check := func(text, signature []byte) error { return verifyHead(s.keys, text, signature) }
+// signedWords says how far signatures reach in a log that holds.
+func signedWords(r store.Report) string {
+	behind := r.Size + r.NotIntegrated - r.Signed
+	switch {
+	case behind == 0:
+		return "It is signed to its end."
+	case r.Signed == 0:
+		return fmt.Sprintf("It isn't signed: all of it, %s, stands on no signature.", plural(behind, "entry", "entries"))
+	case behind == 1:
+		return fmt.Sprintf("It is signed up to entry %d; the last entry stands on no signature.", r.Signed-1)
+	}
+	return fmt.Sprintf("It is signed up to entry %d; the last %d entries stand on no signature.", r.Signed-1, behind)
+}
+
+func (c auditVerifyCmd) verify(a *app) (store.Report, error) {
+	certs, now, err := c.gatewayCertificates(c.Certificate)
+	if err != nil {
+		return store.Report{}, err
+	}
+	check := func(text, signature []byte) error {
+		_, err := signedBy(text, signature, certs, now, "the gateway")
+		return err
+	}
+	var head []byte
+	if c.Head != "" {
+		if head, err = os.ReadFile(c.Head); err != nil {
+			return store.Report{}, wrongf("read the head: %w", err)
+		}
+	}
 	if c.Export != "" {
 		f, err := os.Open(c.Export)
 		if err != nil {
 			return store.Report{}, wrongf("open the export: %w", err)
 		}
 		defer f.Close()
-		return store.VerifyExport(f, check)
+		return store.VerifyExport(f, head, check)
 	}
-	var head []byte
-	if c.Head != "" {
-		var err error
-		if head, err = os.ReadFile(c.Head); err != nil {
-			return store.Report{}, wrongf("read the head: %w", err)
-		}
+	s, err := c.load()
+	if err != nil {
+		return store.Report{}, err
 	}
 	st, err := store.OpenReader(a.ctx, s.dsn, s.opt)
 	if err != nil {
@@ -94,26 +118,14 @@ func (c auditVerifyCmd) verify(a *app, s *setup) (store.Report, error) {
 	return st.VerifyAudit(a.ctx, head, check)
 }
 
-// verifyHead checks a head's signature by one of the gateway's keys.
-func verifyHead(keys []*openpgp.SecretKey, text, signature []byte) error {
-	lookup := func(uint64, openpgp.Fingerprint) (out []*openpgp.Certificate) {
-		for _, k := range keys {
-			out = append(out, k.Certificate())
-		}
-		return out
-	}
-	if v := openpgp.VerifyDetached(text, signature, lookup, time.Now()); v.Verdict != openpgp.Good {
-		return fmt.Errorf("the head's signature is %s", v.Verdict)
-	}
-	return nil
-}
-
 type auditExportCmd struct {
 	configFlag
 	Out string `help:"File; standard output where none is named." type:"path"`
 }
 
-func (auditExportCmd) Help() string { return "Example: liaison audit export --out audit.jsonl" }
+func (auditExportCmd) Help() string {
+	return "The export is signed to its end. Who has the gateway's certificate verifies it anywhere: \"liaison audit verify --export\".\nExample: liaison audit export --out audit.jsonl"
+}
 
 func (c auditExportCmd) Run(a *app) error {
 	return c.withStore(a, func(st *store.Store) error {

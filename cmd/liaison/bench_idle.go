@@ -21,7 +21,6 @@ import (
 	"liaison/crypto/keyring"
 	"liaison/crypto/openpgp"
 	"liaison/gateway/operation"
-	"liaison/gateway/store"
 )
 
 type benchIdleCmd struct {
@@ -210,7 +209,7 @@ func (b *idleBench) confirm() error {
 		return err
 	}
 	s.opt.Log = slog.New(slog.DiscardHandler)
-	st, err := store.Open(b.ctx, s.dsn, s.opt)
+	st, err := s.serving(b.ctx)
 	if err != nil {
 		return err
 	}

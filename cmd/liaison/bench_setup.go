@@ -116,7 +116,7 @@ func (b *flowBench) open(ctx context.Context, quiet *app) error {
 		return err
 	}
 	s.opt.Log = slog.New(slog.NewTextHandler(b.err, &slog.HandlerOptions{Level: slog.LevelError}))
-	st, err := store.Open(ctx, s.dsn, s.opt)
+	st, err := s.serving(ctx)
 	if err != nil {
 		return err
 	}

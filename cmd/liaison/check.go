@@ -72,6 +72,7 @@ func (c checkCmd) Run(a *app) error {
 	if err := k.operations(); err != nil {
 		return err
 	}
+	k.channels()
 	k.gatewayKeys()
 	k.participantKeys()
 	k.record()
@@ -80,9 +81,9 @@ func (c checkCmd) Run(a *app) error {
 		k.mail()
 	}
 	if k.errors > 0 {
-		return wrongf("%d errors; see above", k.errors)
+		return wrongf("%s; see above", plural(k.errors, "error", "errors"))
 	}
-	c.say(a, "No errors. Next: liaison %s -c %s", k.next, c.Config)
+	c.say(a, "No errors. Next: liaison %s%s", k.next, c.option())
 	return nil
 }
 
@@ -107,6 +108,39 @@ func (c *checker) operations() error {
 		c.found(warning, "operations", "there is no operation file yet")
 	}
 	return nil
+}
+
+// channels reports those that the operations name and gateway.yaml doesn't serve.
+func (c *checker) channels() {
+	for _, op := range c.ops {
+		c.served(op, "the desk", op.Desk.Channels)
+		for _, p := range op.Participants {
+			if string(p.Code) != c.s.config.Gateway.Code {
+				c.served(op, string(p.Code), p.Channels)
+			}
+		}
+	}
+}
+
+func (c *checker) served(op *operation.Operation, whose string, channels []operation.Channel) {
+	m := c.s.config.Mail
+	for _, ch := range channels {
+		missing := ""
+		switch {
+		case ch.Kind == operation.WebSocket && c.s.config.WebSocket.Listen == "":
+			missing = "websocket section"
+		case ch.Kind != operation.Mail && ch.Kind != operation.PGPMail:
+		case m.SMTP.URL == "" && m.IMAP.URL == "" && m.LMTP.Listen == "":
+			missing = "mail section"
+		case m.SMTP.URL == "":
+			missing = "mail.smtp, by which mail goes out"
+		case m.IMAP.URL == "" && m.LMTP.Listen == "":
+			missing = "mail.imap or mail.lmtp, by which mail comes in"
+		}
+		if missing != "" {
+			c.found(failure, string(op.Code), "%s has a %s channel, but gateway.yaml has no %s; add it, or name another channel", whose, ch.Kind, missing)
+		}
+	}
 }
 
 // lasts reports on a certificate that stops serving before an operation ends.
@@ -155,7 +189,8 @@ func (c *checker) participantKeys() {
 	}
 }
 
-// record asks the store, where there is one yet, which keys nobody confirmed.
+// record asks the store, where there is one yet, whether the storage key opens it
+// and which keys nobody confirmed.
 func (c *checker) record() {
 	path, ok := strings.CutPrefix(c.s.dsn, "sqlite:")
 	if _, err := os.Stat(path); ok && errors.Is(err, fs.ErrNotExist) {
@@ -181,6 +216,10 @@ func (c *checker) record() {
 				c.found(warning, string(op.Code), "%s: certificate %s is not confirmed; compare the fingerprint by phone, then \"liaison key confirm\"", k.Participant, k.Fingerprint.Grouped())
 			}
 		}
+	}
+	if err := st.CheckKey(c.ctx); err != nil {
+		c.found(failure, "store", "%v; put the key back that it was made with, from its backup", err)
+		return
 	}
 	c.found(fine, "store", "it opens with this storage key")
 }

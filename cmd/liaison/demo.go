@@ -24,7 +24,6 @@ import (
 	"liaison/gateway"
 	"liaison/gateway/operation"
 	"liaison/gateway/simulator"
-	"liaison/gateway/store"
 )
 
 type demoCmd struct {
@@ -177,7 +176,7 @@ func (d *demo) serve(group *errgroup.Group) error {
 		return err
 	}
 	s.opt.Log = slog.New(slog.NewTextHandler(d.err, &slog.HandlerOptions{Level: slog.LevelError}))
-	st, err := store.Open(d.ctx, s.dsn, s.opt)
+	st, err := s.serving(d.ctx)
 	if err != nil {
 		return err
 	}

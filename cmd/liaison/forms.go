@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,25 +45,66 @@ func (c formsListCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		for _, l := range list {
-			f := showForm(l.Form, l.Deliveries, time.Now())
-			c.fact(a, f, "%s", f)
-		}
 		held, err := st.ListHeld(a.ctx)
 		if err != nil {
 			return err
 		}
-		for _, m := range held {
-			if m.Form == "" { // no form came of it: the message itself waits
-				c.fact(a, map[string]any{"inbound": m.ID, "verdict": m.Verdict, "medium": m.Medium, "received": m.Received.UTC(), "reason": m.Reason},
-					"message %s  %s  %-9s held: %s", m.ID, m.Received.UTC().Format("2006-01-02 15:04"), m.Medium, m.Reason)
-			}
+		why := map[gateway.FormID]string{}
+		messages := slices.DeleteFunc(held, func(m store.InboundRecord) bool {
+			why[m.Form] = m.Reason
+			return m.Form != "" || c.Operation != "" && m.Operation != "" && string(m.Operation) != c.Operation
+		})
+		for _, l := range list {
+			f := showForm(l.Form, l.Deliveries, time.Now())
+			f.Reason = why[l.Form.ID]
+			c.fact(a, f, "%s", f)
 		}
-		if len(list)+len(held) == 0 {
-			c.say(a, "Nothing has come in yet.")
+		for _, m := range messages { // no form came of them: the messages themselves wait
+			c.fact(a, map[string]any{"inbound": m.ID, "verdict": m.Verdict, "medium": m.Medium, "received": m.Received.UTC(), "reason": m.Reason},
+				"message %s  %s  %-9s held: %s", m.ID, m.Received.UTC().Format("2006-01-02 15:04"), m.Medium, harmless(m.Reason))
+		}
+		if len(list)+len(messages) == 0 {
+			return c.nothing(a, st)
+		}
+		if c.Held {
+			c.say(a, "Next: liaison forms show %s%s, then forms release, refuse or answer", c.first(list, messages), c.option())
 		}
 		return nil
 	})
+}
+
+// nothing says what an empty list means.
+func (c formsListCmd) nothing(a *app, st *store.Store) error {
+	where := ""
+	if c.Operation != "" {
+		if _, err := findOperation(a, st, c.Operation); err != nil {
+			return err
+		}
+		where = " in " + c.Operation
+	}
+	if c.Held {
+		c.say(a, "Nothing waits for a person%s.", where)
+		return nil
+	}
+	c.say(a, "Nothing has come in yet%s.", where)
+	return nil
+}
+
+// first names what was listed first.
+func (formsListCmd) first(list []store.Listed, messages []store.InboundRecord) string {
+	if len(list) == 0 {
+		return messages[0].ID
+	}
+	return naming(list[0].Form)
+}
+
+// naming is how a form is named on the command line, ready to be copied.
+func naming(f gateway.Form) string {
+	name := f.Reference
+	if name == "" {
+		name = fmt.Sprintf("%s %06d", f.Operation, f.Number)
+	}
+	return word(name) + " --operation " + string(f.Operation)
 }
 
 // shownForm is a form as the lists show it: nothing of its content.
@@ -76,6 +119,8 @@ type shownForm struct {
 	Priority   gateway.Priority          `json:"priority"`
 	Mode       string                    `json:"mode"`
 	Received   time.Time                 `json:"received"`
+	Reason     string                    `json:"reason,omitempty"`     // why it is or was held
+	Settled    string                    `json:"settled_by,omitempty"` // who decided on a held one
 	Deliveries []shownDelivery           `json:"deliveries"`
 }
 
@@ -89,7 +134,7 @@ type shownDelivery struct {
 }
 
 func showForm(f gateway.Form, ds []gateway.Delivery, now time.Time) shownForm {
-	s := shownForm{f.Operation, f.Number, f.Reference, f.Type, f.Sender, f.State, f.Assurance, f.Priority, f.Mode, f.Received.UTC(), []shownDelivery{}}
+	s := shownForm{f.Operation, f.Number, f.Reference, f.Type, f.Sender, f.State, f.Assurance, f.Priority, f.Mode, f.Received.UTC(), "", "", []shownDelivery{}}
 	for _, d := range ds {
 		s.Deliveries = append(s.Deliveries, shownDelivery{d.ID, d.Participant, d.State, people(d, now), d.Reason, d.Channel})
 	}
@@ -100,6 +145,9 @@ func showForm(f gateway.Form, ds []gateway.Delivery, now time.Time) shownForm {
 func (f shownForm) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %06d  %-3s %-22s from %-4s %-9s %s  %s", f.Operation, f.Number, f.Type, f.Reference, f.Sender, f.State, f.Received.Format("2006-01-02 15:04"), f.Assurance)
+	if f.Reason != "" {
+		fmt.Fprintf(&b, "\n    held: %s", harmless(f.Reason))
+	}
 	for _, d := range f.Deliveries {
 		b.WriteString(strings.TrimRight(fmt.Sprintf("\n    %-4s %s %s", d.Participant, d.People, d.Reason), " "))
 	}
@@ -146,6 +194,11 @@ func (c formsShowCmd) Run(a *app) error {
 	}
 	return c.withStore(a, func(st *store.Store) error {
 		f, err := c.find(a, st)
+		var refused refusedOnReceipt
+		if errors.As(err, &refused) {
+			c.showRefused(a, refused)
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -167,7 +220,11 @@ func (c formsShowCmd) Run(a *app) error {
 				attempts[d.ID] = append(attempts[d.ID], shownAttempt{e.At.UTC(), e.Channel, e.Outcome, e.Detail})
 			}
 		}
-		return c.show(a, f, showForm(*f, ds, time.Now()), attempts)
+		shown := showForm(*f, ds, time.Now())
+		if shown.Reason, shown.Settled, err = whyHeld(a, st, f); err != nil {
+			return err
+		}
+		return c.show(a, f, shown, attempts)
 	})
 }
 
@@ -181,6 +238,12 @@ func (c formsShowCmd) show(a *app, f *gateway.Form, shown shownForm, attempts ma
 		}{shown, text, attempts})
 	}
 	a.print("%s %06d  %s  from %s, %s, %s", f.Operation, f.Number, f.Reference, f.Sender, f.State, f.Assurance)
+	if shown.Reason != "" {
+		a.print("held: %s", harmless(shown.Reason))
+	}
+	if shown.Settled != "" {
+		a.print("decided by %s", shown.Settled)
+	}
 	if _, err := io.WriteString(a.out, text); err != nil {
 		return err
 	}
@@ -190,7 +253,38 @@ func (c formsShowCmd) show(a *app, f *gateway.Form, shown shownForm, attempts ma
 			a.print("     %s %-9s %-9s %s", e.At.Format("2006-01-02 15:04:05"), e.Channel, e.Outcome, e.Detail)
 		}
 	}
+	if f.State == gateway.FormHeld {
+		a.print("Next: liaison forms release %[1]s%[2]s --reason …, or liaison forms refuse %[1]s%[2]s --reason …", naming(*f), c.option())
+	}
 	return nil
+}
+
+// whyHeld says why a form was held, and who decided on it; "" where it wasn't.
+func whyHeld(a *app, st *store.Store, f *gateway.Form) (reason, who string, err error) {
+	in, err := st.Inbound(a.ctx, f.Inbound)
+	if errors.Is(err, gateway.ErrNotFound) || err == nil && in.Verdict != gateway.Held {
+		return "", "", nil
+	}
+	if err != nil {
+		return "", "", err
+	}
+	return in.Reason, in.SettledBy, nil
+}
+
+// refusedOnReceipt is that a form of this reference came and was refused: it isn't
+// recorded, its answer is.
+type refusedOnReceipt struct {
+	reference string
+	answer    gateway.Form
+}
+
+func (r refusedOnReceipt) Error() string {
+	return fmt.Sprintf("%s was refused on receipt, on %s, and isn't kept; the answer %s says why", r.reference, r.answer.Received.UTC().Format("2006-01-02 15:04"), r.answer.Reference)
+}
+
+func (c formsShowCmd) showRefused(a *app, r refusedOnReceipt) {
+	c.fact(a, map[string]any{"operation": r.answer.Operation, "reference": r.reference, "state": gateway.FormRefused, "received": r.answer.Received.UTC(), "answer": r.answer.Reference},
+		"%s.\nNext: liaison forms show %s%s", r, naming(r.answer), c.option())
 }
 
 func (c formsShowCmd) find(a *app, st *store.Store) (*gateway.Form, error) {
@@ -199,10 +293,17 @@ func (c formsShowCmd) find(a *app, st *store.Store) (*gateway.Form, error) {
 		return nil, err
 	}
 	f, err := st.FormByReference(a.ctx, op.Code, "", c.Reference)
-	if err != nil {
-		return nil, fmt.Errorf("find %s in %s: %w", c.Reference, op.Code, err)
+	if !errors.Is(err, gateway.ErrNotFound) {
+		return f, err
 	}
-	return f, nil
+	refusals, err := st.Refusals(a.ctx, op.Code, c.Reference)
+	if err != nil {
+		return nil, err
+	}
+	if len(refusals) == 0 {
+		return nil, wrongf("no form %s is recorded in %s; see \"liaison forms list\"", c.Reference, op.Code)
+	}
+	return nil, wrong{refusedOnReceipt{c.Reference, refusals[len(refusals)-1]}}
 }
 
 // decideFlags are what a person's decision needs.
@@ -265,7 +366,7 @@ func (c decideFlags) decide(a *app, act func(*node) error) error {
 	if err := c.withNode(a, act); err != nil {
 		return err
 	}
-	c.fact(a, map[string]any{"reference": c.Reference, "done": true}, "Done: %s. Next: liaison forms list --held", c.Reference)
+	c.fact(a, map[string]any{"reference": c.Reference, "done": true}, "Done: %s. Next: liaison forms list --held%s", c.Reference, c.option())
 	return nil
 }
 

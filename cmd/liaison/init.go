@@ -27,6 +27,12 @@ func (c initCmd) Run(a *app) error {
 	if _, err := os.Stat(filepath.Join(c.Dir, "gateway.yaml")); err == nil {
 		return wrongf("%s has a gateway.yaml already; choose another folder", c.Dir)
 	}
+	if err := configs.CheckCode(c.Code, "OCU"); err != nil {
+		return wrongf("--code: %w", err)
+	}
+	if err := configs.CheckAddress(c.Address); err != nil {
+		return wrongf("--address: %w", err)
+	}
 	for _, dir := range []string{"keys", "secrets", "operations", "data"} {
 		if err := os.MkdirAll(filepath.Join(c.Dir, dir), 0o700); err != nil {
 			return err
@@ -59,7 +65,7 @@ func (c initCmd) Run(a *app) error {
 	c.fact(a, map[string]any{"folder": c.Dir, "fingerprint": fp, "certificate": filepath.Join(c.Dir, "keys", "gateway.cert.asc")},
 		"A set-up is in %s.\nThe gateway's fingerprint, for the operation book: %s", c.Dir, fp.Grouped())
 	c.say(a, "Back up secrets/storage apart from data/: without it nothing stored can be read.")
-	c.say(a, "Next: edit operations/operation.yaml, then liaison check -c %s", filepath.Join(c.Dir, "gateway.yaml"))
+	c.say(a, "Next: edit operations/operation.yaml, then liaison check -c %s", word(filepath.Join(c.Dir, "gateway.yaml")))
 	return nil
 }
 

@@ -182,7 +182,7 @@ func (f *files) passesForAnother(address string, own []string) bool {
 func (c inspectCmd) registry() (*files, error) {
 	f := &files{owners: map[openpgp.Fingerprint]*operation.Participant{}, byUID: c.Operation == ""}
 	if c.Keys != "" {
-		certs, err := readCertificates(c.Keys)
+		certs, err := readKeys(c.Keys) // only to compare with: of a secret key its certificate counts
 		if err != nil {
 			return nil, err
 		}
@@ -218,8 +218,24 @@ func (c inspectCmd) registry() (*files, error) {
 	return f, nil
 }
 
-// readCertificates reads a file, or all files of a folder.
+// readCertificates reads a file, or all files of a folder, of somebody else's
+// certificates. A secret key among them is refused: its owner gave it away.
 func readCertificates(path string) ([]*openpgp.Certificate, error) {
+	certs, err := readKeys(path)
+	if err != nil {
+		return nil, err
+	}
+	for _, cert := range certs {
+		if cert.FromSecret() {
+			return nil, wrongf("%s holds the secret key %s; name its certificate instead (the .cert.asc file that \"liaison key generate\" made beside it, or what \"gpg --export\" prints). If it was sent to you, it is compromised and must be replaced",
+				path, cert.Fingerprint().Grouped())
+		}
+	}
+	return certs, nil
+}
+
+// readKeys reads a file, or all files of a folder.
+func readKeys(path string) ([]*openpgp.Certificate, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, wrongf("read certificates: %w", err)

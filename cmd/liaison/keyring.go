@@ -28,13 +28,18 @@ func (c keyListCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
+		if len(keys) == 0 && c.Operation != "" {
+			if _, err := findOperation(a, st, c.Operation); err != nil {
+				return err
+			}
+		}
 		for _, k := range keys {
 			c.fact(a, map[string]any{"operation": k.Operation, "participant": k.Participant, "fingerprint": k.Fingerprint, "state": k.State, "role": k.Role, "holder": k.Holder,
 				"source": k.Source, "confirmed_by": k.ConfirmedBy, "how": k.How, "replaces": k.Replaces},
 				"%-10s %-8s %-10s %s", k.Operation, k.Participant, k.State, k.Fingerprint.Grouped())
 		}
 		if len(keys) == 0 {
-			c.say(a, "No certificate is recorded. Next: liaison operation apply, or liaison key import")
+			c.say(a, "No certificate is recorded. Next: liaison operation apply%[1]s, or liaison key import%[1]s", c.option())
 		}
 		return nil
 	})
@@ -74,7 +79,7 @@ func (c keyImportCmd) Run(a *app) error {
 			}
 			c.fact(a, map[string]any{"operation": op.Code, "participant": c.Participant, "fingerprint": cert.Fingerprint(), "change": change}, "%s %s", cert.Fingerprint().Grouped(), change)
 		}
-		c.say(a, "Next: have the fingerprint read back over a number known before, then liaison key confirm %s %s FINGERPRINT --how …", c.Operation, c.Participant)
+		c.say(a, "Next: have the fingerprint read back over a number known before, then liaison key confirm %s %s FINGERPRINT --how …%s", c.Operation, c.Participant, c.option())
 		return nil
 	})
 }
@@ -139,7 +144,7 @@ func (c keyBlockCmd) Run(a *app) error {
 			return err
 		}
 		c.fact(a, map[string]any{"operation": c.Operation, "participant": c.Participant, "change": keyring.Blocked},
-			"Blocked for %s in %s. Next: ask %s for a new certificate, then liaison key import", c.Participant, c.Operation, c.Participant)
+			"Blocked for %s in %s. Next: ask %s for a new certificate, then liaison key import%s", c.Participant, c.Operation, c.Participant, c.option())
 		return nil
 	})
 }
@@ -187,10 +192,15 @@ func (c keyExportCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		for _, k := range keys {
-			if k.State != gateway.KeyConfirmed {
-				continue
+		keys = slices.DeleteFunc(keys, func(k gateway.KeyRecord) bool { return k.State != gateway.KeyConfirmed })
+		if len(keys) == 0 {
+			op, err := findOperation(a, st, c.Operation)
+			if err != nil {
+				return err
 			}
+			fmt.Fprintf(a.err, "No certificate is confirmed in %[1]s. Next: liaison key list %[1]s%[2]s\n", op.Code, c.option()) // beside the certificates, which go into a file
+		}
+		for _, k := range keys {
 			a.print("%s %s", k.Participant, k.Fingerprint.Grouped()) // whose: the agent reads it, other programs pass it over
 			if _, err := a.out.Write(openpgp.Armor(openpgp.ArmorPublicKey, k.Certificate)); err != nil {
 				return err
@@ -239,7 +249,7 @@ func (c keyCheckCmd) Run(a *app) error {
 		c.fact(a, map[string]any{"operation": p.Operation, "participant": p.Participant, "fingerprint": p.Fingerprint, "purpose": p.Purpose, "reason": p.Reason, "until": day(p.Until), "message": p.String()}, "%s", p)
 	}
 	if n := len(problems) + len(missing); n > 0 {
-		return no{fmt.Sprintf("%d problems with the keys of %s", n, op.Code)}
+		return no{fmt.Sprintf("%s with the keys of %s", plural(n, "problem", "problems"), op.Code)}
 	}
 	c.say(a, "All keys of %s last to %s.", op.Code, op.End().Format("2006-01-02"))
 	return nil

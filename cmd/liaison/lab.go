@@ -166,7 +166,7 @@ func (l *lab) furnish(group *errgroup.Group) error {
 		return err
 	}
 	l.s.opt.Clock, l.s.opt.Log = l.clock.Now, slog.New(slog.NewTextHandler(l.err, &slog.HandlerOptions{Level: slog.LevelError}))
-	if l.st, err = store.Open(l.ctx, l.s.dsn, l.s.opt); err != nil {
+	if l.st, err = l.s.serving(l.ctx); err != nil {
 		return err
 	}
 	return l.people()

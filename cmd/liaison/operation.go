@@ -48,7 +48,7 @@ func (c operationApplyCmd) Run(a *app) error {
 	if err := applyChanged(a, s, st, c.jsonFlag); err != nil {
 		return err
 	}
-	c.say(a, "Next: liaison key list, then liaison key confirm for each key that was read back.")
+	c.say(a, "Next: liaison key list%[1]s, then liaison key confirm%[1]s for each key that was read back.", c.option())
 	return nil
 }
 
@@ -78,7 +78,7 @@ func applyChanged(a *app, s *setup, st *store.Store, j jsonFlag) error {
 		if err := proposeKeys(a, st, file, op, j); err != nil {
 			return err
 		}
-		j.fact(a, map[string]any{"operation": op.Code, "participants": len(op.Participants), "file": file}, "Operation %s: %d participants, from %s.", op.Code, len(op.Participants), file)
+		j.fact(a, map[string]any{"operation": op.Code, "participants": len(op.Participants), "file": file}, "Operation %s: %s, from %s.", op.Code, plural(len(op.Participants), "participant", "participants"), file)
 	}
 	return nil
 }
@@ -130,10 +130,10 @@ func (c operationListCmd) Run(a *app) error {
 			return err
 		}
 		for _, op := range ops {
-			c.fact(a, map[string]any{"operation": op.Code, "title": op.Title, "phase": op.PhaseAt(time.Now()), "participants": len(op.Participants)}, "%-16s %-12s %3d participants  %s", op.Code, op.PhaseAt(time.Now()), len(op.Participants), op.Title)
+			c.fact(a, map[string]any{"operation": op.Code, "title": op.Title, "phase": op.PhaseAt(time.Now()), "participants": len(op.Participants)}, "%-16s %-12s %-16s  %s", op.Code, op.PhaseAt(time.Now()), plural(len(op.Participants), "participant", "participants"), op.Title)
 		}
 		if len(ops) == 0 {
-			c.say(a, "No operation is in force. Next: liaison operation apply")
+			c.say(a, "No operation is in force. Next: liaison operation apply%s", c.option())
 		}
 		return nil
 	})
@@ -253,7 +253,10 @@ func findOperation(a *app, st *store.Store, code string) (*operation.Operation, 
 			return op, nil
 		}
 	}
-	if code == "" {
+	switch {
+	case code == "" && len(ops) == 0:
+		return nil, wrongf("no operation is in force; \"liaison operation apply\" puts the operation files into the store")
+	case code == "":
 		return nil, wrongf("there are %d operations in force; name one", len(ops))
 	}
 	return nil, wrongf("no operation %s is in force; see \"liaison operation list\"", code)

@@ -38,7 +38,7 @@ func (c serveCmd) Run(a *app) error {
 	}
 	figures := newMetrics()
 	s.opt.Log = slog.New(counting{slog.NewTextHandler(a.err, nil), figures})
-	st, err := store.Open(a.ctx, s.dsn, s.opt)
+	st, err := s.serving(a.ctx)
 	if err != nil {
 		return fmt.Errorf("open the store: %w", err)
 	}

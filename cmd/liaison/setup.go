@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 
 	"liaison/configs"
 	"liaison/crypto/keyring"
@@ -35,7 +37,27 @@ type configFlag struct {
 	Config string `short:"c" help:"Configuration file." default:"gateway.yaml" type:"path"`
 }
 
-// load reads the configuration, the gateway's keys and the storage key.
+// option is the -c that a command has to be given so that it works on the same
+// configuration; "" where it needs none. It goes into every hint, to be copied.
+func (c configFlag) option() string {
+	if file, err := filepath.Abs("gateway.yaml"); err == nil && file == c.Config {
+		return ""
+	}
+	return " -c " + word(c.Config)
+}
+
+// word is a text as one word of a shell's command line.
+func word(text string) string {
+	if text != "" && !strings.ContainsFunc(text, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("/._-+:=@,", r)
+	}) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+// load reads the configuration, the gateway's keys and the storage key. It changes
+// nothing.
 func (c configFlag) load() (*setup, error) {
 	config, err := configs.LoadGateway(c.Config)
 	if err != nil {
@@ -44,9 +66,6 @@ func (c configFlag) load() (*setup, error) {
 	s := &setup{config: config, dsn: config.Store}
 	if path, ok := strings.CutPrefix(config.Store, "sqlite:"); ok {
 		s.dsn = "sqlite:" + config.Path(path)
-	}
-	if err := makeFolder(s.dsn); err != nil {
-		return nil, err
 	}
 	passphrase, err := configs.Secret(config.Path(config.Gateway.PassphraseFile), "LIAISON_PASSPHRASE")
 	if err != nil {
@@ -166,8 +185,22 @@ func trusting(file string) (*tls.Config, error) {
 	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
 }
 
-// beside opens the store for a short command beside a serving gateway.
-func (s *setup) beside(a *app) (*store.Store, error) { return store.OpenBeside(a.ctx, s.dsn, s.opt) }
+// beside opens the store for a short command beside a serving gateway, and makes it
+// where there is none.
+func (s *setup) beside(a *app) (*store.Store, error) {
+	if err := makeFolder(s.dsn); err != nil {
+		return nil, err
+	}
+	return store.OpenBeside(a.ctx, s.dsn, s.opt)
+}
+
+// serving opens the store for a serving gateway, and makes it where there is none.
+func (s *setup) serving(ctx context.Context) (*store.Store, error) {
+	if err := makeFolder(s.dsn); err != nil {
+		return nil, err
+	}
+	return store.Open(ctx, s.dsn, s.opt)
+}
 
 // ring is the key ring on a store.
 func ring(st *store.Store) *keyring.Ring { return keyring.New(st, time.Now) }

@@ -37,6 +37,11 @@ func (c storeCopyCmd) Run(a *app) error {
 	if c.From != "" {
 		source = c.From
 	}
+	for _, name := range []string{source, c.To} {
+		if !store.Named(name) {
+			return wrongf("%q names no store; write it as sqlite:backup/liaison.db or postgres://USER@HOST/DATABASE", name)
+		}
+	}
 	from, err := store.OpenReader(a.ctx, source, s.opt)
 	if errors.Is(err, store.ErrEarlier) && strings.HasPrefix(source, "sqlite:") {
 		var dir string

@@ -36,6 +36,7 @@ type testBench struct {
 	st     *store.Store
 	op     *operation.Operation
 	runner *commtest.Runner
+	config configFlag
 }
 
 // withOperation opens the store beside a serving gateway and finds the operation,
@@ -54,7 +55,7 @@ func (c configFlag) withOperation(a *app, code string, f func(*testBench) error)
 	if err != nil {
 		return err
 	}
-	return f(&testBench{app: a, s: s, st: st, op: op, runner: newTests(s, st)})
+	return f(&testBench{app: a, s: s, st: st, op: op, runner: newTests(s, st), config: c})
 }
 
 // withRun is withOperation for a run: by its id, or the newest of the only
@@ -77,7 +78,7 @@ func (c configFlag) withRun(a *app, id string, f func(*testBench, gateway.TestRu
 		if len(runs) == 0 {
 			return wrongf("%s has not been tested yet; see \"liaison test run --help\"", b.op.Code)
 		}
-		return wrongf("there is no test run %s; see \"liaison test list %s\"", id, b.op.Code)
+		return wrongf("there is no test run %s; see \"liaison test list %s%s\"", id, b.op.Code, c.option())
 	})
 }
 
@@ -159,20 +160,20 @@ func (c testRunCmd) Run(a *app) error {
 			return err
 		}
 		if !serving && c.Wait {
-			return fmt.Errorf("no gateway serves this store, so nothing would be sent: start it with \"liaison serve -c %s\"", c.Config)
+			return fmt.Errorf("no gateway serves this store, so nothing would be sent: start it with \"liaison serve%s\"", c.option())
 		}
 		id, err := b.runner.Start(a.ctx, b.op, order, sel)
 		if err != nil {
 			return err
 		}
-		c.fact(a, map[string]any{"run": id, "operation": b.op.Code, "participants": len(plans)}, "Run %s: %d participants are asked.", id, len(plans))
+		c.fact(a, map[string]any{"run": id, "operation": b.op.Code, "participants": len(plans)}, "Run %s: %s asked.", id, plural(len(plans), "participant is", "participants are"))
 		if c.Wait {
 			return b.follow(id, c.jsonFlag)
 		}
 		if !serving {
-			c.say(a, "No gateway serves this store now: the test calls leave as soon as one does (\"liaison serve -c %s\").", c.Config)
+			c.say(a, "No gateway serves this store now: the test calls leave as soon as one does (\"liaison serve%s\").", c.option())
 		}
-		c.say(a, "Next: liaison test watch %s", id)
+		c.say(a, "Next: liaison test watch %s%s", id, c.option())
 		return nil
 	})
 }
@@ -321,7 +322,7 @@ func (c testListCmd) Run(a *app) error {
 				"%-14s %-24s %s  %-22s %s", p.Run.ID, p.Order.Cause, p.Run.Started.UTC().Format("2006-01-02 15:04"), state, countWords(counts))
 		}
 		if len(standing.Past) == 0 {
-			c.say(a, "%s has not been tested yet. Next: liaison test run %s --wait", b.op.Code, b.op.Code)
+			c.say(a, "%s has not been tested yet. Next: liaison test run %s --wait%s", b.op.Code, b.op.Code, c.option())
 		}
 		c.gate(b, commtest.GateOf(standing.Stands()))
 		return nil

@@ -50,7 +50,7 @@ func (c testCalledCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		c.fact(a, map[string]any{"run": r.ID, "participant": who, "done": true}, "Recorded. Next: liaison test show %s %s", r.ID, who)
+		c.fact(a, map[string]any{"run": r.ID, "participant": who, "done": true}, "Recorded. Next: liaison test show %s %s%s", r.ID, who, c.option())
 		return nil
 	})
 }
@@ -120,7 +120,8 @@ func (c testWaiveCmd) Run(a *app) error {
 			if err := writeNew(c.Statement, w.Statement(), 0o600); err != nil {
 				return err
 			}
-			c.fact(a, map[string]any{"statement": c.Statement}, "Written: %s. Let the organiser sign it:\n  gpg --armor --detach-sign %s\n  liaison test waive %s %s --statement %s --signature %s.asc", c.Statement, c.Statement, b.op.Code, c.Participant, c.Statement, c.Statement)
+			c.remark(b, w)
+			c.fact(a, map[string]any{"statement": c.Statement}, "Written: %[1]s. Let the organiser sign it:\n  gpg --armor --detach-sign %[2]s\n  liaison test waive %[3]s %[4]s --statement %[2]s --signature %[5]s%[6]s", c.Statement, word(c.Statement), b.op.Code, c.Participant, word(c.Statement+".asc"), c.option())
 			return nil
 		case c.Key == "":
 			return wrongf("a waiver needs the organiser's signature: name its key with --key, or write the statement with --statement and sign it elsewhere")
@@ -149,6 +150,9 @@ func (c testWaiveCmd) waiver(b *testBench) (commtest.Waived, error) {
 			return commtest.Waived{}, wrongf("--until %q is no date; write it as 2027-01-17", c.Until)
 		}
 	}
+	if err := c.inTime(b, commtest.Waived{Until: until}); err != nil {
+		return commtest.Waived{}, err
+	}
 	standing, err := b.standing(nil)
 	if err != nil {
 		return commtest.Waived{}, err
@@ -158,6 +162,28 @@ func (c testWaiveCmd) waiver(b *testBench) (commtest.Waived, error) {
 		return commtest.Waived{}, no{fmt.Sprintf("%s is %s: there is nothing to waive", p.Code, stand.Verdict)}
 	}
 	return commtest.NewWaiver(stand, b.op, c.Reason, until, b.s.now()), nil
+}
+
+// inTime refuses a waiver whose last day has passed: as the newest it would take the
+// place of one that holds.
+func (c testWaiveCmd) inTime(b *testBench, w commtest.Waived) error {
+	day := w.Until.Format(time.DateOnly)
+	switch {
+	case !w.Over(b.s.now()):
+		return nil
+	case c.Signature != "":
+		return wrongf("the statement's last day %s is past; nothing was recorded", day)
+	case c.Until == "":
+		return wrongf("the operational phase of %s ended on %s; nothing was recorded, name the waiver's last day with --until", b.op.Code, day)
+	}
+	return wrongf("--until %s is past; nothing was recorded", day)
+}
+
+// remark says where a waiver lasts longer than what it is for.
+func (c testWaiveCmd) remark(b *testBench, w commtest.Waived) {
+	if end := b.op.Phases.Operation.To; w.Until.After(end.Time) {
+		c.say(b.app, "Note: the waiver lasts until %s, the operational phase of %s until %s.", w.Until.Format(time.DateOnly), b.op.Code, end.Format(time.DateOnly))
+	}
 }
 
 func (c testWaiveCmd) signedElsewhere(b *testBench) error {
@@ -189,6 +215,9 @@ func (c testWaiveCmd) record(b *testBench, statement, signature []byte) error {
 	if err != nil {
 		return err
 	}
+	if err := c.inTime(b, w); err != nil {
+		return err
+	}
 	entry := audit("test waived", person(), b.op.Code, string(w.Participant))
 	entry.Justification = w.Reason + "; signed by " + signer
 	err = b.st.Record(b.ctx, func(gateway.Ledger) (*gateway.Decision, error) {
@@ -198,7 +227,8 @@ func (c testWaiveCmd) record(b *testBench, statement, signature []byte) error {
 	if err != nil {
 		return err
 	}
+	c.remark(b, w)
 	c.fact(b.app, map[string]any{"operation": b.op.Code, "participant": w.Participant, "until": w.Until.Format(time.DateOnly), "signer": signer, "findings": w.Codes},
-		"%s is waived until %s, signed by %s. Next: liaison test list %s", w.Participant, w.Until.Format(time.DateOnly), signer, b.op.Code)
+		"%s is waived until %s, signed by %s. Next: liaison test list %s%s", w.Participant, w.Until.Format(time.DateOnly), signer, b.op.Code, c.option())
 	return nil
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"liaison/crypto/openpgp"
@@ -31,7 +30,9 @@ func (c testReportCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		document, err := c.render(commtest.NewReport(standing, c.Lang))
+		report := commtest.NewReport(standing, c.Lang)
+		report.Signed = c.Out != ""
+		document, err := c.render(report)
 		if err != nil {
 			return err
 		}
@@ -49,7 +50,7 @@ func (c testReportCmd) Run(a *app) error {
 			}
 		}
 		c.fact(a, map[string]any{"run": r.ID, "file": c.Out, "signature": c.Out + ".asc", "format": c.Format, "signer": b.runner.Self.Fingerprint},
-			"Report:    %s\nSignature: %s.asc\nNext: liaison test verify %s, or gpg --verify %s.asc %s", c.Out, c.Out, c.Out, c.Out, c.Out)
+			"Report:    %s\nSignature: %s.asc\nNext: liaison test verify %[3]s%[4]s, or gpg --verify %[5]s %[3]s", c.Out, c.Out, word(c.Out), c.option(), word(c.Out+".asc"))
 		return nil
 	})
 }
@@ -83,7 +84,7 @@ func (testVerifyCmd) Help() string {
 }
 
 func (c testVerifyCmd) Run(a *app) error {
-	certs, now, err := c.certificates()
+	certs, now, err := c.gatewayCertificates(c.Certificate)
 	if err != nil {
 		return err
 	}
@@ -106,10 +107,11 @@ func (c testVerifyCmd) Run(a *app) error {
 	return nil
 }
 
-// certificates are those that may have signed a report.
-func (c testVerifyCmd) certificates() ([]*openpgp.Certificate, time.Time, error) {
-	if c.Certificate != "" {
-		certs, err := readCertificates(c.Certificate)
+// gatewayCertificates are those under which the gateway may have signed: of a file,
+// or of the configuration where none is named; and the time that they are judged at.
+func (c configFlag) gatewayCertificates(file string) ([]*openpgp.Certificate, time.Time, error) {
+	if file != "" {
+		certs, err := readCertificates(file)
 		return certs, time.Now(), err
 	}
 	s, err := c.load()
@@ -120,5 +122,5 @@ func (c testVerifyCmd) certificates() ([]*openpgp.Certificate, time.Time, error)
 	for _, k := range s.keys {
 		certs = append(certs, k.Certificate())
 	}
-	return slices.Clip(certs), s.now(), nil
+	return certs, s.now(), nil
 }

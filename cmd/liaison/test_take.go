@@ -54,7 +54,7 @@ func (c testTakeCmd) Run(a *app) error {
 		if err := applyChanged(a, b.s, b.st, jsonFlag{JSON: c.JSON}); err != nil {
 			return err
 		}
-		c.fact(a, map[string]any{"operation": b.op.Code, "participant": p.Code, "style": style, "file": file}, "%s is sent mail in the style %s from now on. Next: liaison test show %s", p.Code, style, b.op.Code)
+		c.fact(a, map[string]any{"operation": b.op.Code, "participant": p.Code, "style": style, "file": file}, "%s is sent mail in the style %s from now on. Next: liaison test show %s%s", p.Code, style, b.op.Code, c.option())
 		return nil
 	})
 }

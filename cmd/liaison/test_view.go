@@ -73,9 +73,9 @@ func (v *view) end(run gateway.TestRun, stands []commtest.Stand) error {
 	}
 	v.j.fact(v.b.app, map[string]any{"run": run.ID, "ended": run.Ended.UTC().Format(time.RFC3339), "verdicts": counts, "waiting": waiting}, "%s has ended: %s.", run.ID, countWords(counts))
 	if len(waiting) > 0 {
-		v.j.say(v.b.app, "Next: liaison test show %s", run.ID)
+		v.j.say(v.b.app, "Next: liaison test show %s%s", run.ID, v.b.config.option())
 		return no{fmt.Sprintf("not ready: %s", codeList(waiting))}
 	}
-	v.j.say(v.b.app, "Next: liaison test report %s --out readiness.html", run.ID)
+	v.j.say(v.b.app, "Next: liaison test report %s --format html --out readiness.html%s", run.ID, v.b.config.option())
 	return nil
 }

@@ -237,6 +237,13 @@ func TestRefusedFormIsAnsweredWithWhatToDo(t *testing.T) {
 	if code != exitNo || !strings.Contains(out, "C4") {
 		t.Errorf("submitting a form without quantity = exit code %d; want %d and box C4 named\n%s", code, exitNo, out)
 	}
+	config := r.path("gw/gateway.yaml")
+	if out := r.ok("forms", "show", "LV-JCO-2026-900001", "-c", config); !strings.Contains(out, "was refused on receipt") || !strings.Contains(out, "Next: liaison forms show OCU-GW-") {
+		t.Errorf("forms show of a refused form =\n%s\nwant that said, and its answer named", out)
+	}
+	if out, code := command(t, "", "forms", "show", "LV-JCO-2026-900002", "-c", config); code != exitUsage || !strings.Contains(out, "no form LV-JCO-2026-900002 is recorded") {
+		t.Errorf("forms show of a form that never came = exit code %d; want %d\n%s", code, exitUsage, out)
+	}
 	out, code = command(t, fmt.Sprintf(seizure, 1, 7), "agent", "--submit", "-c", r.path("LV/agent.yaml"))
 	if code != exitDone || !strings.Contains(out, "LV-JCO-2026-900001") {
 		t.Errorf("the same reference, now right = exit code %d; want 0\n%s", code, out)

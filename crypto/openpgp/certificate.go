@@ -76,6 +76,8 @@ type Certificate struct {
 	encKey  *packet.PublicKey
 	encFrom time.Time
 	encTo   time.Time
+
+	fromSecret bool // set before anybody else has it
 }
 
 // borrow lends a copy for one call of the library, and the way to give it back.
@@ -94,7 +96,8 @@ func borrow(pool *sync.Pool, raw []byte) (*pgp.Entity, func()) {
 }
 
 // ParseCertificates reads one or several certificates, armored (in several
-// blocks, if need be) or binary. Secret parts are dropped. At most 1 MiB.
+// blocks, if need be) or binary. Secret parts are dropped; FromSecret tells that
+// there were some. At most 1 MiB.
 func ParseCertificates(data []byte) ([]*Certificate, error) {
 	entities, err := parseEntities(data)
 	if err != nil {
@@ -105,9 +108,14 @@ func ParseCertificates(data []byte) ([]*Certificate, error) {
 		if out[i], err = newCertificate(e); err != nil {
 			return nil, err
 		}
+		out[i].fromSecret = e.PrivateKey != nil || slices.ContainsFunc(e.Subkeys, func(s pgp.Subkey) bool { return s.PrivateKey != nil })
 	}
 	return out, nil
 }
+
+// FromSecret reports whether the certificate was read from a secret key, locked or
+// not: who asks for certificates and gets one should say so.
+func (c *Certificate) FromSecret() bool { return c.fromSecret }
 
 func newCertificate(e *pgp.Entity) (*Certificate, error) {
 	var raw bytes.Buffer

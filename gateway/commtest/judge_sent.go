@@ -36,7 +36,7 @@ func (q *question) reach() {
 		bad = q.reached(f, at) || bad
 	}
 	if tried > 0 && !bad {
-		q.v.mark(Reach, There, Passed, at, "%d things tried, all well", tried)
+		q.v.mark(Reach, There, Passed, at, "%s tried, all well", plural(tried, "thing", "things"))
 	}
 }
 
@@ -206,7 +206,7 @@ func (q *question) refused(last *gateway.Evidence) {
 			q.noSession(f)
 		}
 	case last == nil && !q.over || last != nil && last.Outcome == gateway.Deferred && !q.over:
-	case last != nil && last.Outcome == gateway.Bounced:
+	case last != nil && last.Outcome == gateway.Bounced && last.By != "": // a server said so; else it never left us
 		q.bounced(f, causeOf(last.Detail), last.Detail)
 	case last != nil && replied(last.Detail):
 		f.Code, f.Cause = Delayed, causeOf(last.Detail)
@@ -220,6 +220,9 @@ func (q *question) refused(last *gateway.Evidence) {
 // noSession says why nothing went over the WebSocket.
 func (q *question) noSession(f Finding) {
 	f.Code = WSDown
+	if q.v.Has(NoRoute) { // our own end isn't there: nobody could connect
+		f.Code = NoRoute
+	}
 	for _, e := range q.Evidence.Heard {
 		if e.Kind == gateway.HeardSession && !e.At.Before(q.Plan.Started) {
 			f.Code, f.At, f.Args = WSAuth, e.At, map[string]string{"at": q.stamp(e.At), "detail": e.Text}
@@ -284,7 +287,7 @@ func (q *question) unharmed() {
 		for _, f := range against {
 			q.tell(f)
 		}
-		q.v.mark(Unharmed, There, Passed, q.v.Last, "%d reports, none against it", len(q.reports))
+		q.v.mark(Unharmed, There, Passed, q.v.Last, "%s, none against it", plural(len(q.reports), "report", "reports"))
 	case final >= 0:
 		q.fail(against[final], "%s %s", against[final].Code, against[final].Cause)
 	case q.over:

@@ -18,7 +18,8 @@ type Report struct {
 	Title        string                    `json:"title"`
 	Organiser    operation.ParticipantCode `json:"organiser"`
 	Unit         operation.ParticipantCode `json:"unit"`
-	Fingerprint  string                    `json:"fingerprint"` // of the key that signs the report
+	Fingerprint  string                    `json:"fingerprint"` // of the key that signs reports
+	Signed       bool                      `json:"signed"`      // a signature is made of it; whoever makes one sets this first
 	Run          gateway.RunID             `json:"run"`
 	Cause        string                    `json:"cause"`
 	Started      time.Time                 `json:"started"`
@@ -138,6 +139,25 @@ func (r Report) Needed() []Task { return r.tasks(true) }
 // Safer are the tasks that make those safer who are ready.
 func (r Report) Safer() []Task { return r.tasks(false) }
 
+// Nothing says what it means that there is no task.
+func (r Report) Nothing() string {
+	if len(r.Gate.Waiting) > 0 {
+		return "Nothing was found that somebody must mend: test those who are not ready."
+	}
+	return "Nothing is left to do."
+}
+
+// SomeReady reports whether anybody is ready.
+func (r Report) SomeReady() bool { return r.Counts[Green]+r.Counts[Amber] > 0 }
+
+// Signature says what stands beside the report.
+func (r Report) Signature() string {
+	if r.Signed {
+		return "The signature beside this file is by the key " + r.Fingerprint + "; \"liaison test verify\" or \"gpg --verify\" check it."
+	}
+	return "It is not signed; \"liaison test report --out FILE\" signs it."
+}
+
 func (r Report) tasks(needed bool) []Task {
 	return slices.DeleteFunc(slices.Clone(r.Tasks), func(t Task) bool { return t.Needed != needed })
 }
@@ -161,11 +181,20 @@ func (r Report) Headline() string {
 	if n := len(r.Gate.Waiting); n > 0 {
 		first = fmt.Sprintf("Not ready to begin: %s not ready and not waived (%s).", isAre(n), codes(r.Gate.Waiting))
 	}
-	parts := []string{isAre(r.Counts[Green]) + " ready", isAre(r.Counts[Amber]) + " ready with limits"}
+	var parts []string
+	if n := r.Counts[Green]; n > 0 {
+		parts = append(parts, isAre(n)+" ready")
+	}
+	if n := r.Counts[Amber]; n > 0 {
+		parts = append(parts, isAre(n)+" ready with limits")
+	}
+	if !r.SomeReady() {
+		parts = append(parts, "nobody is ready")
+	}
 	if n := len(r.Gate.Waived); n > 0 {
 		parts = append(parts, fmt.Sprintf("%s waived by the organiser (%s)", isAre(n), codes(r.Gate.Waived)))
 	}
-	return fmt.Sprintf("%s Of %d participants %s.", first, len(r.Participants), strings.Join(parts, ", "))
+	return fmt.Sprintf("%s Of %s %s.", first, plural(len(r.Participants), "participant", "participants"), strings.Join(parts, ", "))
 }
 
 // WayOut says what the organiser can do where a task isn't done in time.
@@ -173,11 +202,14 @@ func (r Report) WayOut() string {
 	return fmt.Sprintf("Whoever can't be made ready in time the organiser may waive, with a reason and a signature: liaison test waive %s PARTICIPANT.", r.Operation)
 }
 
-func isAre(n int) string {
+func isAre(n int) string { return plural(n, "is", "are") }
+
+// plural is a number with what follows it: "1 report", "2 reports".
+func plural(n int, one, many string) string {
 	if n == 1 {
-		return "1 is"
+		return "1 " + one
 	}
-	return itoa(n) + " are"
+	return itoa(n) + " " + many
 }
 
 func codes(list []operation.ParticipantCode) string {

@@ -108,3 +108,47 @@ func TestWaiverHoldsForWhatItNamesUntilItsLastDay(t *testing.T) {
 		}
 	}
 }
+
+// A report in which nobody is ready speaks of nobody who is, one that is about one
+// participant of one, and one that isn't signed of no signature.
+func TestReportSpeaksOfNothingThatIsNotThere(t *testing.T) {
+	documents := func(r commtest.Report) map[string]string {
+		html, err := r.HTML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return map[string]string{"text": string(r.Text()), "html": strings.Join(strings.Fields(stdhtml.UnescapeString(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(string(html), " "))), " ")}
+	}
+	w := newWorld(t, tuesday)
+	w.begin(commtest.Order{Deadline: operation.Term{Time: 4 * time.Hour}}, "PL")
+	w.must("until", w.until(tuesday.Add(5*time.Hour), 20*time.Minute))
+	r := commtest.NewReport(w.standing(), "en")
+	for name, document := range documents(r) {
+		for _, wrong := range []string{"0 are ready", "safer who are ready", "SAFER WHO ARE READY", "signature is by", "signature beside"} {
+			if strings.Contains(document, wrong) {
+				t.Errorf("the report as %s, with nobody ready and unsigned, says %q:\n%s", name, wrong, document)
+			}
+		}
+		if want := "Of 3 participants nobody is ready."; !strings.Contains(document, want) || !strings.Contains(document, "It is not signed") {
+			t.Errorf("the report as %s lacks %q, or that it isn't signed:\n%s", name, want, document)
+		}
+	}
+	untested := w.standing()
+	untested.Past[0].Parts = nil
+	for name, document := range documents(commtest.NewReport(untested, "en")) {
+		if strings.Contains(document, "Nothing is left to do") || !strings.Contains(document, "test those who are not ready") {
+			t.Errorf("the report as %s, with nobody tested, says that nothing is left to do:\n%s", name, document)
+		}
+	}
+	r.Participants, r.Signed, r.Fingerprint = r.Participants[:1], true, "AAAA"
+	for name, document := range documents(r) {
+		if !strings.Contains(document, "Of 1 participant ") || !strings.Contains(document, "The signature beside this file is by the key AAAA") {
+			t.Errorf("the signed report as %s lacks its one participant or its signature:\n%s", name, document)
+		}
+	}
+	for name, document := range documents(commtest.NewReport(mixed(t), "en")) { // LV has one way alone
+		if !strings.Contains(document, "ONEWAY") || strings.Contains(document, "ONEWAY ,") || strings.Contains(document, "ONEWAY :") {
+			t.Errorf("the report as %s names a finding without a channel with a gap:\n%s", name, document)
+		}
+	}
+}

@@ -39,10 +39,15 @@ func (r Report) Text() []byte {
 	for _, list := range []struct {
 		title string
 		tasks []Task
-	}{{"WHO MUST DO WHAT BY WHEN", r.Needed()}, {"WHAT MAKES THOSE SAFER WHO ARE READY", r.Safer()}} {
+		some  bool // whom it is about
+		none  string
+	}{{"WHO MUST DO WHAT BY WHEN", r.Needed(), true, r.Nothing()}, {"WHAT MAKES THOSE SAFER WHO ARE READY", r.Safer(), r.SomeReady(), "Nothing is left to do."}} {
+		if len(list.tasks) == 0 && !list.some {
+			continue
+		}
 		p("\n%s", list.title)
 		if len(list.tasks) == 0 {
-			p("  Nothing is left to do.")
+			p("  %s", list.none)
 		}
 		for _, t := range list.tasks {
 			p("  %s  %-6s %s: %s (%s)", t.By, t.Participant, t.Who, t.Do, t.Code)
@@ -55,7 +60,7 @@ func (r Report) Text() []byte {
 	for _, h := range r.History {
 		p("  %-14s %s  %-24s %s", h.Run, h.Day, h.Cause, counted(h.Counts))
 	}
-	p("\nMade on %s by %s. Its signature is by %s.", r.Made.Format("2006-01-02 15:04:05 MST"), r.Unit, r.Fingerprint)
+	p("\nMade on %s by %s. %s", r.Made.Format("2006-01-02 15:04:05 MST"), r.Unit, r.Signature())
 	return []byte(b.String())
 }
 

@@ -100,6 +100,9 @@ func ReadWaivers(list []gateway.Waiver, verify Verify) []Waived {
 	return out
 }
 
+// Over reports whether the waiver's last day has passed.
+func (w Waived) Over(now time.Time) bool { return now.After(w.Until.AddDate(0, 0, 1)) }
+
 // waived is the newest waiver of a participant, and whether it covers what is
 // wrong now.
 func (s Standing) waived(stand Stand) *Waived {
@@ -115,7 +118,7 @@ func (s Standing) waived(stand Stand) *Waived {
 		}
 		switch {
 		case w.Why != "":
-		case s.Now.After(w.Until.AddDate(0, 0, 1)):
+		case w.Over(s.Now):
 			w.Why = "it ended on " + w.Until.Format(time.DateOnly)
 		case len(beyond) > 0:
 			w.Why = "it was signed before this was found: " + strings.Join(beyond, " ")

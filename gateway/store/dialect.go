@@ -45,6 +45,13 @@ const renumber = `DO $$ DECLARE c record; BEGIN
   END LOOP; END $$`
 
 // parseDSN tells the databases apart; for SQLite it returns the file's path.
+// Named reports whether a text is a store's name: sqlite:FILE or
+// postgres://USER@HOST/DATABASE.
+func Named(dsn string) bool {
+	_, _, err := parseDSN(dsn)
+	return err == nil
+}
+
 func parseDSN(dsn string) (dialect, string, error) {
 	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok && path != "" {
 		return sqlite, path, nil

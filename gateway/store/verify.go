@@ -18,13 +18,14 @@ import (
 
 // Report is what verifying the audit log found.
 type Report struct {
-	Size          int64    // entries in the tree
-	NotIntegrated int64    // entries not in it yet
-	FirstBad      int64    // the first entry that is missing or differs from its stored hash, by its place in the tree; -1 for none
-	Span          [2]int64 // else the sizes of the last signed head that holds and the first that doesn't; zero for none
-	Heads         int      // signed heads that were checked
-	OK            bool
-	Why           string // what is wrong, in words
+	Size          int64    `json:"size"`           // entries in the tree
+	NotIntegrated int64    `json:"not_integrated"` // entries not in it yet
+	FirstBad      int64    `json:"first_bad"`      // the first entry that is missing or differs from its stored hash, by its place in the tree; -1 for none
+	Span          [2]int64 `json:"span"`           // else the sizes of the last signed head that holds and the first that doesn't; zero for none
+	Heads         int      `json:"heads"`          // signed heads that were checked
+	Signed        int64    `json:"signed"`         // entries that a good signature covers: whatever comes after them could have been cut off or changed unseen
+	OK            bool     `json:"ok"`
+	Why           string   `json:"why,omitempty"` // what is wrong, in words
 }
 
 // AuditRow is one entry as stored.
@@ -55,14 +56,11 @@ func (s *Store) VerifyAudit(ctx context.Context, head []byte, verify VerifyHead)
 		if err != nil {
 			return err
 		}
-		if head != nil {
-			h, err := ParseHead(head)
-			if err != nil {
-				return fmt.Errorf("read the head: %w", err)
-			}
-			heads = append(heads, h)
+		kept, err := keptHead(head)
+		if err != nil {
+			return err
 		}
-		v := newVerifier(heads, verify)
+		v := newVerifier(append(heads, kept...), verify)
 		if err := auditRows(ctx, q, v.add); err != nil {
 			return err
 		}
@@ -73,6 +71,18 @@ func (s *Store) VerifyAudit(ctx context.Context, head []byte, verify VerifyHead)
 		return Report{}, fmt.Errorf("verify the audit log: %w", err)
 	}
 	return r, nil
+}
+
+// keptHead reads a head that a participant kept; none where it is nil.
+func keptHead(head []byte) ([]Head, error) {
+	if head == nil {
+		return nil, nil
+	}
+	h, err := ParseHead(head)
+	if err != nil {
+		return nil, fmt.Errorf("read the head: %w", err)
+	}
+	return []Head{h}, nil
 }
 
 // checkTree compares the number of stored tree hashes with what the entries
@@ -193,10 +203,13 @@ func (v *verifier) pass() {
 func (v *verifier) report() Report {
 	r := v.r
 	r.Size = v.tree.size
+	if v.verify != nil {
+		r.Signed = v.holds
+	}
 	if v.next < len(v.heads) && v.fails < 0 { // a head is larger than the log: its end was cut off
 		v.fails = v.heads[v.next].Size
 		if r.Why == "" {
-			r.Why = fmt.Sprintf("the log has %d entries, a signed head says %d: its end is missing", r.Size, v.fails)
+			r.Why = fmt.Sprintf("a signed head covers %d entries, the log has %d: its end is missing", v.fails, r.Size)
 		}
 	}
 	if v.fails >= 0 && r.FirstBad < 0 {
@@ -217,10 +230,23 @@ type exportLine struct {
 
 // ExportAudit writes the log of one moment as JSON lines: the signed heads, then
 // the entries with their hashes. VerifyExport checks such a file without a store.
+// It signs a head first, over all that is in the tree: entries cut off a file show.
+// Entries that another node is just taking into the tree may stand behind it. It
+// needs Options.SignHead.
 func (s *Store) ExportAudit(ctx context.Context, w io.Writer) error {
+	err := s.integrateAll(ctx)
+	if err == nil {
+		err = s.Unlease(ctx, sequencerLease) // a serving gateway goes on at once
+	}
+	if err == nil {
+		_, err = s.SignHead(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("export the audit log: %w", err)
+	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	err := s.snapshot(ctx, func(q querier) error {
+	err = s.snapshot(ctx, func(q querier) error {
 		heads, err := signedHeads(ctx, q)
 		if err != nil {
 			return err
@@ -238,10 +264,13 @@ func (s *Store) ExportAudit(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// VerifyExport verifies an exported log.
-func VerifyExport(r io.Reader, verify VerifyHead) (Report, error) {
+// VerifyExport verifies an exported log as VerifyAudit does the record's.
+func VerifyExport(r io.Reader, head []byte, verify VerifyHead) (Report, error) {
 	dec := json.NewDecoder(bufio.NewReader(r))
-	var heads []Head
+	heads, err := keptHead(head)
+	if err != nil {
+		return Report{}, err
+	}
 	var v *verifier
 	for n := 1; ; n++ {
 		var line exportLine

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"liaison/gateway"
+	"liaison/gateway/form"
 	"liaison/gateway/operation"
 )
 
@@ -250,5 +251,30 @@ func numbersOnce(t *testing.T, r Record) {
 	}
 	if last, err := s.FormByReference(ctx(t), opCode, "", "OP-7K3 000020"); err != nil || got.Operation != last.Operation {
 		t.Errorf("FormByReference(number 20) = %v", err)
+	}
+}
+
+// refusals: of a form that was refused on receipt the answer is left, and found.
+func refusals(t *testing.T, r Record) {
+	s := open(t, r)
+	for _, reference := range []string{"R1", "R2"} { // in the same millisecond
+		nak := newForm("OCU-"+reference, gateway.FormAccepted)
+		nak.Role, nak.Type, nak.Sender = gateway.Answer, "NAK", "OCU"
+		nak.Content.Boxes = form.New("NAK")
+		nak.Content.Boxes.Set("A5", reference)
+		nak.Content.JSON = nak.Content.Boxes.JSON()
+		e := entry("form refused", reference)
+		e.At = nak.Received
+		_, err := s.Accept(ctx(t), inbound(reference), func(gateway.Ledger) (*gateway.Decision, error) {
+			return &gateway.Decision{Verdict: gateway.Rejected, Operation: opCode, Sender: latvia, Forms: []gateway.NewForm{{Form: nak}}, Answer: nak.ID, Audit: []gateway.AuditEntry{e}}, nil
+		})
+		must(t, "Accept", err)
+	}
+	accept(t, s, "R3", to(poland, operation.Mail))
+	for reference, want := range map[string]int{"R1": 1, "R2": 1, "R3": 0, "": 0} {
+		list, err := s.Refusals(ctx(t), opCode, reference)
+		if err != nil || len(list) != want || want == 1 && list[0].Reference != "OCU-"+reference {
+			t.Errorf("Refusals(%q) = %v, %v; want %d", reference, list, err, want)
+		}
 	}
 }

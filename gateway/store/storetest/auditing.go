@@ -118,14 +118,30 @@ func auditTruncated(t *testing.T, r Record) {
 
 func auditExport(t *testing.T, r Record) {
 	s := audited(t, r, 12, 4, 8)
+	must(t, "Audit", s.Audit(ctx(t), entry("form read", "last")))
+	if report := verify(t, s, nil); !report.OK || report.Signed != 8 {
+		t.Errorf("VerifyAudit before the export = %+v; want 8 entries signed", report)
+	}
 	var file bytes.Buffer
 	must(t, "ExportAudit", s.ExportAudit(ctx(t), &file))
-	report, err := store.VerifyExport(bytes.NewReader(file.Bytes()), verifySign)
-	if err != nil || !report.OK || report.Size != 12 || report.Heads != 2 {
-		t.Errorf("VerifyExport = %+v, %v; want OK, 12 entries, 2 heads", report, err)
+	report, err := store.VerifyExport(bytes.NewReader(file.Bytes()), nil, verifySign)
+	if err != nil || !report.OK || report.Size != 13 || report.NotIntegrated != 0 || report.Heads != 3 || report.Signed != 13 {
+		t.Errorf("VerifyExport = %+v, %v; want OK, 13 entries, 3 heads, all signed", report, err)
+	}
+	lines := bytes.SplitAfter(file.Bytes(), []byte("\n"))
+	if report, err := store.VerifyExport(bytes.NewReader(bytes.Join(lines[:len(lines)-3], nil)), nil, verifySign); err != nil || report.OK || report.Size != 11 {
+		t.Errorf("VerifyExport(cut off at the end) = %+v, %v; want 11 entries that don't hold", report, err)
+	}
+	if report, err := store.VerifyExport(bytes.NewReader(bytes.Join(lines[3:], nil)), nil, verifySign); err != nil || !report.OK || report.Signed != 0 {
+		t.Errorf("VerifyExport(without heads) = %+v, %v; want OK, and nothing signed", report, err)
+	}
+	kept, err := s.SignHead(ctx(t))
+	must(t, "SignHead", err)
+	if report, err := store.VerifyExport(bytes.NewReader(bytes.Join(lines[3:len(lines)-3], nil)), kept.Marshal(), verifySign); err != nil || report.OK {
+		t.Errorf("VerifyExport(without heads, cut off, with a kept head) = %+v, %v; want one that doesn't hold", report, err)
 	}
 	changed := bytes.Replace(file.Bytes(), []byte(`R6\"`), []byte(`R0\"`), 1)
-	if report, err := store.VerifyExport(bytes.NewReader(changed), verifySign); err != nil || report.OK || report.FirstBad != 5 {
+	if report, err := store.VerifyExport(bytes.NewReader(changed), nil, verifySign); err != nil || report.OK || report.FirstBad != 5 {
 		t.Errorf("VerifyExport(changed) = %+v, %v; want entry 5 named", report, err)
 	}
 }

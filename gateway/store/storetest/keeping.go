@@ -1,8 +1,10 @@
 package storetest
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -135,6 +137,26 @@ func erasing(t *testing.T, r Record) {
 	if _, err := s.Accept(ctx(t), inbound("late"), decision(newForm("R2", gateway.FormAccepted))); !store.IsErased(err) {
 		t.Errorf("Accept into an erased operation = %v; want an error that says erased", err)
 	}
+}
+
+// storageKeyChecked: a storage key that isn't the record's is told before
+// anything is opened with it; what was destroyed is no complaint.
+func storageKeyChecked(t *testing.T, r Record) {
+	s := open(t, r)
+	must(t, "CheckKey of an empty record", s.CheckKey(ctx(t)))
+	apply(t, s, "Corridor")
+	accept(t, s, "R1", to(poland, operation.Mail))
+	must(t, "CheckKey", s.CheckKey(ctx(t)))
+	must(t, "Close", s.Close())
+
+	s = r.Open(t, "a", store.Options{Key: sha256.Sum256([]byte("another storage key"))})
+	if err := s.CheckKey(ctx(t)); err == nil || !strings.Contains(err.Error(), string(opCode)) {
+		t.Errorf("CheckKey with another key = %v; want an error that names %s", err, opCode)
+	}
+	must(t, "CloseOperation", s.CloseOperation(ctx(t), opCode, entry("operation closed", "")))
+	must(t, "EraseOperation", s.EraseOperation(ctx(t), opCode, entry("operation erased", "")))
+	r.Exec(t, `DELETE FROM data_key WHERE operation <> '`+string(opCode)+`'`) // the quarantine's, where there is one
+	must(t, "CheckKey after erasing", s.CheckKey(ctx(t)))
 }
 
 func dueRows(t *testing.T, r Record) {

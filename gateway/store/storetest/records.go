@@ -34,7 +34,9 @@ func (r *SQLite) Open(t testing.TB, node string, opt store.Options) *store.Store
 
 func openAs(t testing.TB, dsn, node string, opt store.Options) *store.Store {
 	t.Helper()
-	opt.Node, opt.Key = node, Key()
+	if opt.Node = node; opt.Key == (store.StorageKey{}) {
+		opt.Key = Key()
+	}
 	s, err := store.Open(t.Context(), dsn, opt)
 	if err != nil {
 		t.Fatalf("store.Open(%s) = %v", node, err)

@@ -21,7 +21,8 @@ import (
 
 // Record is one database under test.
 type Record interface {
-	// Open opens a node's handle and closes it at the test's end.
+	// Open opens a node's handle, with the storage key Key where none is named, and
+	// closes it at the test's end.
 	Open(t testing.TB, node string, opt store.Options) *store.Store
 	// Kill makes the record as it would be found after kill -9 of all nodes, and
 	// lets their handles go.
@@ -53,6 +54,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Record) {
 		{"ADecisionThatFailsRecordsNothing", failingDecision},
 		{"OneOfManyAtOnceFailsAlone", failingAmongMany},
 		{"OnlyAcceptedAndHeldFormsOccupyAReference", occupiedReferences},
+		{"WhatWasRefusedIsFoundByItsAnswer", refusals},
 		{"NumbersAndReferencesAreTakenOnce", numbersOnce},
 		{"ClaimTakesUrgentFirstAndEachOnce", claimOrder},
 		{"PhoneAndFutureAreNeverClaimed", neverClaimed},
@@ -74,6 +76,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Record) {
 		{"ChangesOfCertificatesAreOneAfterTheOther", keyChanges},
 		{"OperationsChangeVersionAndClose", operations},
 		{"ErasingDestroysContentAlone", erasing},
+		{"AStorageKeyThatIsNotTheRecordsIsTold", storageKeyChecked},
 		{"AuditLogHoldsWhileItGrows", verifyingMeanwhile},
 		{"DueRowsAreClaimedLikeDeliveries", dueRows},
 		{"ConfirmationRousesTheWatchOfAnUrgentForm", rousing},

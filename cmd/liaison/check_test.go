@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"liaison/gateway"
+	"liaison/gateway/form"
+)
+
+// brings records what a participant's form came to, as the gateway would have.
+func (r *room) brings(text string, verdict gateway.Verdict, reason string) {
+	r.t.Helper()
+	s, err := configFlag{Config: r.path("gw/gateway.yaml")}.load()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	st, err := s.beside(&app{ctx: r.t.Context()})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer st.Close()
+	parsed, _ := form.ParseText(text)
+	f := gateway.Form{ID: gateway.NewFormID(), Operation: "OP-001", Role: gateway.Original, Type: "SEZ", Reference: parsed.Get("A4"), Sender: "LV", State: gateway.FormHeld,
+		Assurance: gateway.Signed, Priority: gateway.Routine, Received: time.Now(), Hash: sha256.Sum256([]byte(text)), Content: gateway.Content{Boxes: parsed, JSON: parsed.JSON()}}
+	d := gateway.Decision{Verdict: verdict, Operation: f.Operation, Sender: f.Sender, Reason: reason}
+	if verdict == gateway.Held {
+		d.Subject, d.Forms = f.ID, []gateway.NewForm{{Form: f}}
+	}
+	in := &gateway.Inbound{Medium: gateway.ByMail, Account: "test", Raw: []byte(text), Received: f.Received, Repeats: []gateway.Repeat{{Name: "test:" + f.Reference, Digest: f.Hash}}}
+	if _, err := st.Accept(r.t.Context(), in, func(gateway.Ledger) (*gateway.Decision, error) { return &d, nil }); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func TestCheckFindsAStorageKeyThatIsNotTheRecords(t *testing.T) {
+	r := newRoom(t, "LV", "PL")
+	config := r.path("gw/gateway.yaml")
+	r.brings(fmt.Sprintf(seizure, 1, 1), gateway.Held, "a person decides")
+	r.ok("check", "-c", config)
+	r.write("gw/secrets/storage", strings.Repeat("x", 32))
+	if out, code := command(t, "", "check", "-c", config); code != exitUsage || !strings.Contains(out, "error    store: unwrap the data key") || strings.Contains(out, "it opens") {
+		t.Errorf("check with another storage key = exit code %d; want %d and the store named\n%s", code, exitUsage, out)
+	}
+}
+
+func TestCheckFindsChannelsThatTheGatewayDoesNotServe(t *testing.T) {
+	r := newRoom(t, "LV", "PL")
+	op := r.read("gw/operations/operation.yaml")
+	r.write("gw/operations/operation.yaml", strings.Replace(op, "jco@pl.example], channels: [{kind: websocket}]", "jco@pl.example], channels: [{kind: mail, address: jco@pl.example}]", 1))
+	check := func(want string) {
+		t.Helper()
+		if out, code := command(t, "", "check", "--offline", "-c", r.path("gw/gateway.yaml")); code != exitUsage || strings.Count(out, "error    ") != 1 || !strings.Contains(out, want) {
+			t.Errorf("check = exit code %d; want %d, and one error: %s\n%s", code, exitUsage, want, out)
+		}
+	}
+	check("OP-001: PL has a mail channel, but gateway.yaml has no mail section")
+	gw := r.read("gw/gateway.yaml")
+	r.write("gw/gateway.yaml", gw+"mail:\n  lmtp: {listen: \"127.0.0.1:2424\"}\n")
+	check("PL has a mail channel, but gateway.yaml has no mail.smtp")
+	before, after, _ := strings.Cut(gw, "websocket:")
+	_, after, _ = strings.Cut(after, "operations:")
+	r.write("gw/gateway.yaml", before+"operations:"+after+"mail:\n  lmtp: {listen: \"127.0.0.1:2424\"}\n  smtp: {url: \"smtp+insecure://127.0.0.1:2525\"}\n")
+	check("LV has a websocket channel, but gateway.yaml has no websocket section")
+}
+
+func TestCheckChangesNothing(t *testing.T) {
+	r := &room{t: t, dir: t.TempDir()}
+	r.ok("init", r.path("gw"))
+	if err := os.Remove(r.path("gw/data")); err != nil {
+		t.Fatal(err)
+	}
+	before := r.files("gw/*")
+	r.ok("check", "-c", r.path("gw/gateway.yaml"))
+	if diff := cmp.Diff(before, r.files("gw/*")); diff != "" {
+		t.Errorf("check changed the set-up (-before +after):\n%s", diff)
+	}
+	r.ok("operation", "apply", "-c", r.path("gw/gateway.yaml")) // which makes the store, folder and all
+}
+
+func TestHintsWorkWhereTheyAreCopiedFrom(t *testing.T) {
+	r := newRoom(t, "LV", "PL")
+	if err := os.Rename(r.path("gw"), r.path("the gateway")); err != nil {
+		t.Fatal(err)
+	}
+	config := r.path("the gateway/gateway.yaml")
+	option := " -c '" + config + "'"
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"Next: liaison key list" + option, []string{"operation", "apply"}},
+		{"Next: liaison test run OP-001 --wait" + option, []string{"test", "list"}},
+		{"Next: liaison test watch OP-001-T001" + option, []string{"test", "run", "OP-001"}},
+		{"Next: liaison test list OP-001" + option, []string{"test", "waive", "OP-001", "PL", "--reason", "by phone", "--key", r.path("LV.asc")}},
+		{"--signature " + r.path("w.txt.asc") + option, []string{"test", "waive", "OP-001", "PL", "--reason", "by phone", "--statement", r.path("w.txt")}},
+		{"Next: liaison serve" + option, []string{"check"}},
+	} {
+		if out := r.ok(append(c.args, "-c", config)...); !strings.Contains(out, c.want) {
+			t.Errorf("liaison %v =\n%s\nwant %q", c.args, out, c.want)
+		}
+	}
+	t.Chdir(r.path("the gateway"))
+	if out := r.ok("check"); !strings.Contains(out, "Next: liaison serve\n") {
+		t.Errorf("check without -c =\n%s\nwant a hint without -c", out)
+	}
+}
+
+func TestTheEndOfARunHintsAtAReportThatABrowserShows(t *testing.T) {
+	r := newRoom(t, "LV")
+	config := r.path("gw/gateway.yaml")
+	if err := (configFlag{Config: config}).withOperation(&app{ctx: t.Context(), streams: streams{out: io.Discard}}, "OP-001", func(b *testBench) error {
+		var out bytes.Buffer
+		b.out = &out
+		if err := newView(b, jsonFlag{}).end(gateway.TestRun{ID: "OP-001-T001"}, nil); err != nil {
+			return err
+		}
+		if want := "Next: liaison test report OP-001-T001 --format html --out readiness.html -c " + config; !strings.Contains(out.String(), want) {
+			t.Errorf("the end of a run =\n%s\nwant %q", out.String(), want)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
