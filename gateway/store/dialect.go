@@ -44,7 +44,6 @@ const renumber = `DO $$ DECLARE c record; BEGIN
     EXECUTE format('SELECT setval(pg_get_serial_sequence(%L, %L), (SELECT coalesce(max(%I), 1) FROM %I))', c.table_name, c.column_name, c.column_name, c.table_name);
   END LOOP; END $$`
 
-// parseDSN tells the databases apart; for SQLite it returns the file's path.
 // Named reports whether a text is a store's name: sqlite:FILE or
 // postgres://USER@HOST/DATABASE.
 func Named(dsn string) bool {
@@ -52,6 +51,7 @@ func Named(dsn string) bool {
 	return err == nil
 }
 
+// parseDSN tells the databases apart; for SQLite it returns the file's path.
 func parseDSN(dsn string) (dialect, string, error) {
 	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok && path != "" {
 		return sqlite, path, nil
