@@ -170,7 +170,7 @@ func (k *kept) tell() {
 	k.signal(syscall.SIGTERM)
 	select {
 	case <-ended:
-	case <-time.After(stopMost + 5*time.Second):
+	case <-time.After(stopMost + busy):
 		k.t.Errorf("%s doesn't stop", k.name)
 	}
 }
