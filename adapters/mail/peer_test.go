@@ -14,7 +14,9 @@ import (
 
 // realLab is an adapter against real servers: no server of ours in it.
 func realLab(t *testing.T) *lab {
-	return &lab{t: t, flow: newFlow(), positions: newMemory(), stop: func() {}, opt: Options{Address: unit, Limits: quick}}
+	limits := quick
+	limits.Command, limits.Transfer = 30*time.Second, 30*time.Second // they are programs on a busy machine
+	return &lab{t: t, flow: newFlow(), positions: newMemory(), stop: func() {}, opt: Options{Address: unit, Limits: limits}}
 }
 
 func (l *lab) real(scheme, address string, r *mailtest.Real) *Server {
