@@ -41,13 +41,15 @@ func split(raw []byte) (header, body []byte) {
 // messageID is the first Message-ID field, unfolded, without blanks; "" where
 // there is none that can name a mail.
 func messageID(header []byte) string {
-	value, found := "", false
+	value, found := "", false // as folded, of which most may be blanks
 	for line := range strings.SplitSeq(string(header), "\n") {
 		if found {
 			if line == "" || line[0] != ' ' && line[0] != '\t' {
 				break
 			}
-			value += line
+			if value += line; len(value) > 4*longestID {
+				return ""
+			}
 			continue
 		}
 		if name, rest, ok := strings.Cut(line, ":"); ok && strings.EqualFold(strings.TrimSpace(name), "Message-ID") {

@@ -201,7 +201,7 @@ func (n *node) serveSocket(ctx context.Context, group *errgroup.Group, a *app) e
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET "+websocket.Path, n.socket)
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 64 << 10,
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10, // until the channel takes over
 		ErrorLog: slog.NewLogLogger(n.s.opt.Log.Handler(), slog.LevelDebug)}
 	server.SetKeepAlivesEnabled(false) // there is nothing here but the channel
 	a.print("WebSocket channel: %s://%s%s", scheme, listener.Addr(), websocket.Path)

@@ -105,13 +105,17 @@ func openPackets(packets []byte, keys []*SecretKey, certs Lookup, at time.Time, 
 	if err != nil {
 		return nil, err
 	}
-	ring := newRing(keys, certs)
+	ring := newRing(keys, certs, len(recipients))
 	defer ring.release()
 	config := reading(at)
 	most := lim.plaintext() + 1
 	inflated := most + packetsAround
 	config.MaxDecompressedMessageSize = &inflated
-	md, err := pgp.ReadMessage(bytes.NewReader(packets), ring, nil, config)
+	var md *pgp.MessageDetails
+	err = bounded(func() error {
+		md, err = pgp.ReadMessage(bytes.NewReader(packets), ring, nil, config)
+		return err
+	})
 	if err != nil {
 		return nil, openError(err, recipients)
 	}

@@ -175,9 +175,13 @@ func VerifyDetached(data, signature []byte, certs Lookup, at time.Time) Signatur
 }
 
 func verify(data, signature []byte, certs Lookup, at time.Time) Signature {
-	ring := newRing(nil, certs)
+	ring := newRing(nil, certs, 0)
 	defer ring.release()
-	md, err := pgp.VerifyDetachedSignatureReader(ring, bytes.NewReader(data), bytes.NewReader(signature), reading(at))
+	var md *pgp.MessageDetails
+	err := bounded(func() (err error) {
+		md, err = pgp.VerifyDetachedSignatureReader(ring, bytes.NewReader(data), bytes.NewReader(signature), reading(at))
+		return err
+	})
 	if err != nil {
 		return Signature{Verdict: Bad, Detail: "the signature can't be read"}
 	}
@@ -201,10 +205,20 @@ type ring struct {
 	secrets pgp.EntityList
 	back    []func()
 	found   map[uint64][]*pgp.Entity
+	asked   int // how often the library asked for a key
+	most    int
 }
 
-func newRing(keys []*SecretKey, lookup Lookup) *ring {
-	r := &ring{lookup: lookup, found: map[uint64][]*pgp.Entity{}}
+// signaturesMost is how many signatures a message may bear: the library hashes the
+// whole message for each, and a few kilobytes can hold a hundred thousand.
+const signaturesMost = 16
+
+// errSignatures ends the library's reading, which has no such limit.
+var errSignatures = errors.New("more signatures than anybody makes")
+
+// newRing lends keys for one message, which is encrypted to so many recipients.
+func newRing(keys []*SecretKey, lookup Lookup, recipients int) *ring {
+	r := &ring{lookup: lookup, found: map[uint64][]*pgp.Entity{}, most: recipients + signaturesMost}
 	for _, k := range keys {
 		e, giveBack := k.borrow()
 		if e != nil {
@@ -213,6 +227,19 @@ func newRing(keys []*SecretKey, lookup Lookup) *ring {
 		}
 	}
 	return r
+}
+
+// bounded runs a reading of the library's and ends it with errSignatures where the
+// message bears too many.
+func bounded(read func() error) (err error) {
+	defer func() {
+		if p := recover(); p == errSignatures {
+			err = errSignatures
+		} else if p != nil {
+			panic(p)
+		}
+	}()
+	return read()
 }
 
 func (r *ring) release() {
@@ -224,8 +251,12 @@ func (r *ring) release() {
 func (r *ring) KeysById(id uint64) []pgp.Key { return r.secrets.KeysById(id) }
 
 // EntitiesById serves both of the library's questions: who may decrypt (0 is a
-// hidden recipient: any of ours), and whose signature it is.
+// hidden recipient: any of ours), and whose signature it is. It asks once for each
+// recipient and signature that it comes upon; see bounded.
 func (r *ring) EntitiesById(id uint64) []*pgp.Entity {
+	if r.asked++; r.asked > r.most {
+		panic(errSignatures)
+	}
 	return append(r.secrets.EntitiesById(id), r.signers(id)...)
 }
 

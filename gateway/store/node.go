@@ -96,7 +96,7 @@ func (t *tx) willBeOurs() (func() bool, error) {
 // Heartbeat says that this node lives and prolongs the claims of attempts that
 // are under way. ErrFenced: another process took this node's name; stop.
 func (s *Store) Heartbeat(ctx context.Context) error {
-	return s.write(ctx, func(t *tx) error {
+	err := s.write(ctx, func(t *tx) error {
 		now, err := t.clock()
 		if err != nil {
 			return err
@@ -115,9 +115,12 @@ func (s *Store) Heartbeat(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("prolong claims: %w", err)
 		}
-		s.beat.Store(time.Now().UnixMilli())
 		return t.sweep(now)
 	})
+	if err == nil {
+		s.beat.Store(time.Now().UnixMilli()) // committed: a full disk takes no heartbeat
+	}
+	return err
 }
 
 // sweep withholds deliveries of replaced forms whose attempt never ended.
