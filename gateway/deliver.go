@@ -65,6 +65,8 @@ type Delivery struct {
 
 	// Fence names the claim: Finish changes the state only for its holder.
 	Fence int64
+	// Claimed is when this process claimed it.
+	Claimed time.Time
 	// Unreachable: claimed because no node reached the participant's WebSocket
 	// within the channel's share of the limit.
 	Unreachable bool

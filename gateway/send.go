@@ -16,6 +16,9 @@ const sendTimeout = 5 * time.Minute
 // deliver makes one attempt at a claimed delivery; record records it. What can't
 // be recorded is repeated by whoever claims the delivery after the lease.
 func (g *Gateway) deliver(ctx context.Context, d Delivery) (record func(context.Context)) {
+	if !g.opt.Store.Holds(d) { // this process slept, and somebody goes on with it
+		return func(context.Context) {}
+	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	op, err := g.operation(ctx, d.Operation)

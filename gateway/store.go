@@ -71,6 +71,8 @@ type Store interface {
 	// participant's session; when none does and its channel's share is over, by any
 	// node, marked Unreachable. Phone deliveries are never claimed.
 	Claim(ctx context.Context, want Want, now time.Time) ([]Delivery, error)
+	// Holds reports whether a claim may still be this process's alone.
+	Holds(d Delivery) bool
 
 	// Finish appends the attempt's evidence always, and where the fence still
 	// holds applies Next and what consequence returns (a notice to the sender, an

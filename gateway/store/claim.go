@@ -342,6 +342,7 @@ func (c *claiming) read() error {
 	}
 	for i := range list { // why it was claimed, not where the session is by now
 		list[i].Unreachable = c.overdue[list[i].ID]
+		list[i].Claimed = time.Now().Round(0)
 	}
 	c.claimed = list
 	return nil

@@ -117,10 +117,32 @@ func (s *Store) Heartbeat(ctx context.Context) error {
 		}
 		return t.sweep(now)
 	})
-	if err == nil {
-		s.beat.Store(time.Now().UnixMilli()) // committed: a full disk takes no heartbeat
+	if err == nil { // committed: a full disk takes no heartbeat
+		now := time.Now().UnixMilli()
+		if last := s.beat.Swap(now); now-last >= s.lapse().Milliseconds() {
+			s.lapsed.Store(now)
+		}
 	}
 	return err
+}
+
+// lapse is after how long without a heartbeat others may have this node's claims: on
+// SQLite there are no others, but the leases end.
+func (s *Store) lapse() time.Duration {
+	if s.d.driver == postgres.driver {
+		return deadAfter
+	}
+	return leaseFor
+}
+
+// Holds implements gateway.Store. A process that was stopped, or whose machine was,
+// wakes up with claims that are somebody else's by then.
+func (s *Store) Holds(d gateway.Delivery) bool {
+	if !s.beats.Load() {
+		return true // nobody runs it: its claims are not prolonged either
+	}
+	claimed := d.Claimed.UnixMilli()
+	return claimed >= s.lapsed.Load() && time.Now().UnixMilli()-max(claimed, s.beat.Load()) < s.lapse().Milliseconds()
 }
 
 // sweep withholds deliveries of replaced forms whose attempt never ended.

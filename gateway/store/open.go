@@ -83,6 +83,9 @@ type Store struct {
 	hint chan struct{} // PostgreSQL: a commit wants other nodes woken
 	beat atomic.Int64  // local time of the last heartbeat that succeeded
 
+	beats  atomic.Bool  // Run goes on
+	lapsed atomic.Int64 // local time of the last heartbeat that came too late: earlier claims are void
+
 	ops     opCache
 	due     dueLanes
 	reached tally

@@ -35,6 +35,7 @@ func (s *Store) Run(ctx context.Context) error {
 	every := func(d time.Duration, what string, do func(context.Context) error) {
 		wg.Go(func() { s.every(ctx, stop, d, what, do) })
 	}
+	s.beats.Store(true)
 	every(beatEvery, "heartbeat", s.Heartbeat)
 	every(integrateEvery, "integrate audit entries", s.integrateAll)
 	every(purgeEvery, "purge offers", s.purgeOffers)
