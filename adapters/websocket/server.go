@@ -69,6 +69,9 @@ type Server struct {
 	incoming, outgoing slots // large frames in memory
 	rendering          slots // numbered deliveries that are made anew
 
+	receives sync.Once
+	ready    chan struct{} // closed once it receives
+
 	mu       sync.Mutex // guards what follows
 	ctx      context.Context
 	offer    Offer
@@ -93,7 +96,7 @@ func NewServer(opt Options) *Server {
 	}
 	limits := opt.Limits.withDefaults()
 	return &Server{
-		opt: opt, limits: limits, admit: newAdmission(limits), sessions: make(map[seat]*session), entering: make(map[seat]chan struct{}),
+		opt: opt, limits: limits, ready: make(chan struct{}), admit: newAdmission(limits), sessions: make(map[seat]*session), entering: make(map[seat]chan struct{}),
 		incoming: newSlots(limits.Large), outgoing: newSlots(limits.Large), rendering: newSlots(limits.Large),
 		upgrader: websocket.Upgrader{
 			HandshakeTimeout: 10 * time.Second,
@@ -124,6 +127,7 @@ func (s *Server) Receive(ctx context.Context, offer func(context.Context, *gatew
 	s.mu.Lock()
 	s.ctx, s.offer = ctx, offer
 	s.mu.Unlock()
+	s.receives.Do(func() { close(s.ready) })
 	ticker := time.NewTicker(s.limits.Poll)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
@@ -203,6 +207,9 @@ func (s *Server) Sessions() []gateway.Session {
 	}
 	return list
 }
+
+// Ready is closed when Receive takes connections.
+func (s *Server) Ready() <-chan struct{} { return s.ready }
 
 // Connections is how many it takes at once, with a proof and without.
 func (s *Server) Connections() int { return s.limits.Connections }

@@ -207,6 +207,11 @@ func (n *node) serveSocket(ctx context.Context, group *errgroup.Group, a *app) e
 	a.print("WebSocket channel: %s://%s%s", scheme, listener.Addr(), websocket.Path)
 	group.Go(func() error { return n.socket.Receive(ctx, n.gateway.Accept) })
 	group.Go(func() error {
+		select { // who comes before waits, and isn't sent away
+		case <-n.socket.Ready():
+		case <-ctx.Done():
+			return listener.Close()
+		}
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}
