@@ -119,6 +119,7 @@ func (a *Adapter) serveLMTP(ctx context.Context, l *listener, offer Offer) {
 	}))
 	s.LMTP, s.Domain = true, a.opt.Hello
 	s.MaxMessageBytes, s.MaxRecipients = a.opt.MaxSize, mostRecipients
+	s.MaxLineLength = int(a.opt.MaxSize) // RFC 5321 says 998; what a program wrote that doesn't know it is mail all the same
 	s.ReadTimeout, s.WriteTimeout = peerSilence, time.Minute
 	s.EnableSMTPUTF8 = true
 	s.ErrorLog = slog.NewLogLogger(a.opt.Log.Handler(), slog.LevelDebug)

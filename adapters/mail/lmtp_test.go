@@ -71,6 +71,17 @@ func TestLMTPAnswers451WithoutAReceiptAndTellsNothing(t *testing.T) {
 	}
 }
 
+func TestLMTPTakesLinesOfAnyLength(t *testing.T) {
+	l, dial := lmtpLab(t)
+	raw := append(message5322("one line"), bytes.Repeat([]byte("x"), 100<<10)...)
+	if err := handLMTP(dial(), peerLV, []string{unit}, append(raw, "\r\n"...)); err != nil {
+		t.Errorf("answer = %v; want 250", err)
+	}
+	if offers, _ := l.flow.counts(); offers != 1 {
+		t.Errorf("offers = %d; want 1", offers)
+	}
+}
+
 func TestLMTPRefusesWhatIsTooLarge(t *testing.T) {
 	l := newLab(t, mailtest.Options{})
 	l.opt.IMAP, l.opt.LMTP, l.opt.MaxSize = nil, filepath.Join(t.TempDir(), "lmtp"), 10<<10
