@@ -100,9 +100,9 @@ func (g *Gateway) subject(f *Form, lang string) string {
 }
 
 // text is what a person reads: how to confirm it over its channel, a line on how sure
-// the origin is, the form, and last the unit's phone and the number to quote. withhold marks boxes shown as
-// [*], on a channel that others can read; nil shows all. On such a channel an answer
-// repeats nothing of what was sent.
+// the origin is, the form, and last the unit's phone and the number to quote. withhold
+// marks boxes shown as [*], on a channel that others can read; nil shows all. On such a
+// channel an answer repeats nothing of what was sent.
 func (g *Gateway) text(op *operation.Operation, f *Form, lang string, ch operation.ChannelKind, withhold func(string) bool) string {
 	var b strings.Builder
 	say := sayer(lang)

@@ -39,10 +39,11 @@ func TestAMessageWithMoreSignaturesThanAnybodyMakesIsRefusedAtOnce(t *testing.T)
 	key := newKey(t, "LV", 4)
 	ids := key.Certificate().KeyIDs()
 	for name, message := range map[string][]byte{
-		"ours":         announced(100_000, ids[0]),
-		"unknown":      announced(100_000, 42),
-		"compressed":   deflated(t, announced(100_000, ids[0])),
-		"one too many": announced(signaturesMost+1, ids[0]),
+		"ours":              announced(100_000, ids[0]),
+		"unknown":           announced(100_000, 42),
+		"compressed":        deflated(t, announced(100_000, ids[0])),
+		"behind recipients": append(bytes.Repeat(packetOf(1, []byte{3, 0, 0, 0, 0, 0, 0, 0, 42, 99, 0}), 100_000), announced(100_000, ids[0])...),
+		"one too many":      announced(signaturesMost+1, ids[0]),
 	} {
 		_, err := Open(message, []*SecretKey{key}, nil, time.Now(), Limits{})
 		var refused *OpenError

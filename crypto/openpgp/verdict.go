@@ -213,12 +213,16 @@ type ring struct {
 // whole message for each, and a few kilobytes can hold a hundred thousand.
 const signaturesMost = 16
 
+// recipientsMost is how many recipients are asked for beside: those of an algorithm
+// that the library doesn't know it passes over, and their number is anybody's word.
+const recipientsMost = 128
+
 // errSignatures ends the library's reading, which has no such limit.
 var errSignatures = errors.New("more signatures than anybody makes")
 
 // newRing lends keys for one message, which is encrypted to so many recipients.
 func newRing(keys []*SecretKey, lookup Lookup, recipients int) *ring {
-	r := &ring{lookup: lookup, found: map[uint64][]*pgp.Entity{}, most: recipients + signaturesMost}
+	r := &ring{lookup: lookup, found: map[uint64][]*pgp.Entity{}, most: min(recipients, recipientsMost) + signaturesMost}
 	for _, k := range keys {
 		e, giveBack := k.borrow()
 		if e != nil {
