@@ -18,7 +18,7 @@ import (
 // Gateway is gateway.yaml. Relative paths are relative to the file.
 type Gateway struct {
 	Gateway    Identity  `yaml:"gateway"`
-	Store      string    `yaml:"store"`            // sqlite:data/liaison.db, or postgres://user@host/liaison
+	Store      string    `yaml:"store"`            // sqlite:data/liaison.db, or postgres://user@host/liaison; ?pool_max_conns=24 bounds its connections
 	StorageKey string    `yaml:"storage_key_file"` // wraps the data keys; made by "liaison init". Back it up apart from the store
 	Mail       Mail      `yaml:"mail"`
 	WebSocket  WebSocket `yaml:"websocket"`

@@ -62,7 +62,7 @@ type Limits struct {
 	Offer    time.Duration // for one offer; default 5 min
 	Poll     time.Duration // the mailbox is asked so often, IDLE or not; default 60 s, at most 9 min
 	Lease    time.Duration // of the one reader of a mailbox: when it dies, another reads after at most 4/3 of it; default 6 s
-	Backoff  time.Duration // before the first reconnect, doubled up to 5 min; default 1 s
+	Backoff  time.Duration // before the first reconnect, doubled up to 1 min; default 1 s
 
 	Connections int           // to the submission server at once; default 8
 	Reuse       int           // mails over one connection; default 100

@@ -9,7 +9,8 @@ import (
 	"github.com/emersion/go-imap/v2"
 )
 
-const maxBackoff = 5 * time.Minute
+// maxBackoff is how long a mailbox that came back may wait to be read.
+const maxBackoff = time.Minute
 
 // reader is the one reader of a mailbox. It outlives connections, so that a
 // message that breaks them doesn't hold back the others.
@@ -44,11 +45,11 @@ func (a *Adapter) readMailbox(ctx context.Context, offer Offer) {
 		if ctx.Err() != nil {
 			return
 		}
-		if err != nil {
-			a.opt.Log.Warn("mailbox is out of reach", "account", r.account, "again", wait, "err", err)
-		}
 		if worked {
 			wait = a.opt.Limits.Backoff
+		}
+		if err != nil {
+			a.opt.Log.Warn("mailbox is out of reach", "account", r.account, "again", wait, "err", err)
 		}
 		pause(ctx, wait)
 		wait = min(2*wait, maxBackoff)

@@ -1,10 +1,13 @@
 package websocket
 
 import (
+	"slices"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"liaison/gateway"
 )
 
 // admission counts connections, those without a proof by their address too, and
@@ -16,7 +19,7 @@ type admission struct {
 	mu       sync.Mutex // guards what follows
 	all      int
 	unproven int
-	address  map[string]int // unproven ones
+	address  map[string][]*ticket // unproven ones, the oldest first
 	paces    map[seat]*pace
 }
 
@@ -26,20 +29,49 @@ type pace struct {
 }
 
 func newAdmission(l Limits) *admission {
-	return &admission{limits: l, address: make(map[string]int), paces: make(map[seat]*pace)}
+	return &admission{limits: l, address: make(map[string][]*ticket), paces: make(map[seat]*pace)}
 }
 
-// enter admits a connection from an address, or refuses it.
-func (a *admission) enter(address string) (*ticket, bool) {
+// enter admits a connection from an address, or refuses it. Where all places of
+// those without a proof are taken, the oldest of the address that has most of them
+// gives way to an address that has fewer: yield is called for it, once.
+func (a *admission) enter(address string, yield func()) (*ticket, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.all >= a.limits.Connections || a.unproven >= a.limits.Unproven || a.address[address] >= a.limits.PerAddress {
+	if a.all >= a.limits.Connections || len(a.address[address]) >= a.limits.PerAddress {
 		return nil, false
 	}
+	if a.unproven >= a.limits.Unproven {
+		most := a.crowding()
+		if len(most) <= len(a.address[address]) {
+			return nil, false
+		}
+		most[0].yield()
+		most[0].leave()
+	}
+	t := &ticket{of: a, address: address, yield: yield, unproven: true}
 	a.all++
 	a.unproven++
-	a.address[address]++
-	return &ticket{of: a, address: address, unproven: true}, true
+	a.address[address] = append(a.address[address], t)
+	return t, true
+}
+
+// crowding is the address's with most connections without a proof.
+func (a *admission) crowding() (most []*ticket) {
+	for _, those := range a.address {
+		if len(those) > len(most) {
+			most = those
+		}
+	}
+	return most
+}
+
+// rooms are the places of connections, and of those without a proof among them.
+func (a *admission) rooms() []gateway.Room {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return []gateway.Room{{Name: "websocket-connections", Count: a.all, Most: a.limits.Connections},
+		{Name: "websocket-unproven", Count: a.unproven, Most: a.limits.Unproven}}
 }
 
 // opening reports whether a participant that has proven itself may open another
@@ -73,6 +105,7 @@ func perMinute(n, burst int) *rate.Limiter { return rate.NewLimiter(rate.Limit(f
 type ticket struct {
 	of       *admission
 	address  string
+	yield    func()
 	unproven bool // guarded by of.mu
 }
 
@@ -80,14 +113,22 @@ type ticket struct {
 func (t *ticket) proven() {
 	t.of.mu.Lock()
 	defer t.of.mu.Unlock()
+	t.leave()
+}
+
+// leave is proven under the lock.
+func (t *ticket) leave() {
 	if !t.unproven {
 		return
 	}
 	t.unproven = false
 	t.of.unproven--
-	if t.of.address[t.address]--; t.of.address[t.address] <= 0 {
+	rest := slices.DeleteFunc(t.of.address[t.address], func(other *ticket) bool { return other == t })
+	if len(rest) == 0 {
 		delete(t.of.address, t.address)
+		return
 	}
+	t.of.address[t.address] = rest
 }
 
 // all gives everything back; the connection is gone.

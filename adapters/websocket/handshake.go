@@ -28,10 +28,18 @@ var (
 	unavailable = closing{status: websocket.CloseTryAgainLater, code: codeTryAgain, message: "the gateway can't open sessions now; try again later"}
 )
 
+// errCrowded ends a connection without a proof that gives way to another's.
+var errCrowded = errors.New("too many connections have proven nothing")
+
 // serve runs one connection from challenge to close.
 func (s *Server) serve(ctx context.Context, conn *websocket.Conn, from origin, t *ticket) {
 	// Whatever blocks in the handshake ends with the server.
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() {
+		_ = conn.SetReadDeadline(time.Unix(1, 0))
+		if errors.Is(context.Cause(ctx), errCrowded) {
+			_ = conn.Close() // without words: they would take the place longer
+		}
+	})
 	x, err := s.handshake(ctx, conn, from, t)
 	stop()
 	if err != nil {

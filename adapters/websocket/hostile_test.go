@@ -236,6 +236,48 @@ func TestConnectionsWithoutAProofAreCapped(t *testing.T) {
 	})
 }
 
+func TestWhoTakesAllPlacesWithoutAProofGivesWayToOthers(t *testing.T) {
+	a := newAdmission(Limits{Unproven: 4, PerAddress: 3}.withDefaults())
+	var yielded []string
+	enter := func(name, address string) (*ticket, bool) {
+		return a.enter(address, func() { yielded = append(yielded, name) })
+	}
+	for _, name := range []string{"first", "second", "third"} {
+		enter(name, "192.0.2.1")
+	}
+	if _, ok := enter("fourth", "192.0.2.1"); ok {
+		t.Error("a fourth of one address was admitted; want three")
+	}
+	enter("other", "192.0.2.2")
+	third, ok := enter("late", "192.0.2.3")
+	if !ok {
+		t.Error("an address that has nothing yet was refused because another has most places")
+	}
+	equal(t, "yielded", yielded, []string{"first"})
+	if _, ok := enter("again", "192.0.2.1"); ok {
+		t.Error("the address with most places got another one when all were taken")
+	}
+	third.proven()
+	third.all()
+	if rooms := a.rooms(); rooms[1].Count != 3 {
+		t.Errorf("%d without a proof; want 3", rooms[1].Count)
+	}
+	if _, ok := enter("again", "192.0.2.1"); !ok {
+		t.Error("a place was free, and nobody got it")
+	}
+}
+
+func TestAConnectionWithoutAProofIsClosedForOneOfAnotherAddress(t *testing.T) {
+	l := newLab(t, func(o *Options) { o.Limits.Unproven = 2 })
+	oldest, second := l.dialRaw(), l.dialRaw()
+	_, _, resp := l.upgradeFrom("127.0.0.2", "Sec-WebSocket-Protocol: jco-form.v1")
+	equal(t, "answer to another address", resp.StatusCode, http.StatusSwitchingProtocols)
+	if _, err := oldest.in.ReadByte(); err == nil || silent(err) {
+		t.Errorf("the oldest connection without a proof reads %v; want its end", err)
+	}
+	second.open(0)
+}
+
 func TestForeignPagesAndForeignProtocolsAreRefused(t *testing.T) {
 	l := newLab(t, nil)
 	ours := "Sec-WebSocket-Protocol: jco-form.v1"

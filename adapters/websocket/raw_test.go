@@ -48,7 +48,13 @@ const (
 // upgrade asks for the channel and returns the connection with the answer.
 func (l *lab) upgrade(header ...string) (net.Conn, *bufio.Reader, *http.Response) {
 	l.t.Helper()
-	conn, err := net.Dial("tcp", l.http.Listener.Addr().String())
+	return l.upgradeFrom("127.0.0.1", header...)
+}
+
+func (l *lab) upgradeFrom(address string, header ...string) (net.Conn, *bufio.Reader, *http.Response) {
+	l.t.Helper()
+	from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+	conn, err := from.DialContext(l.t.Context(), "tcp", l.http.Listener.Addr().String())
 	if err != nil {
 		l.t.Fatal(err)
 	}

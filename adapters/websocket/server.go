@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
 
 	"liaison/crypto/openpgp"
 	"liaison/gateway"
@@ -64,6 +65,7 @@ type Server struct {
 	limits   Limits
 	upgrader websocket.Upgrader
 	admit    *admission
+	complain rate.Sometimes // of connections that are refused
 	opening  [32]sync.Mutex // by participant: sessions open one after the other
 
 	incoming, outgoing slots // large frames in memory
@@ -96,7 +98,7 @@ func NewServer(opt Options) *Server {
 	}
 	limits := opt.Limits.withDefaults()
 	return &Server{
-		opt: opt, limits: limits, ready: make(chan struct{}), admit: newAdmission(limits), sessions: make(map[seat]*session), entering: make(map[seat]chan struct{}),
+		opt: opt, limits: limits, ready: make(chan struct{}), complain: rate.Sometimes{Interval: time.Minute}, admit: newAdmission(limits), sessions: make(map[seat]*session), entering: make(map[seat]chan struct{}),
 		incoming: newSlots(limits.Large), outgoing: newSlots(limits.Large), rendering: newSlots(limits.Large),
 		upgrader: websocket.Upgrader{
 			HandshakeTimeout: 10 * time.Second,
@@ -162,28 +164,46 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this is the form channel: offer the WebSocket subprotocol "+Subprotocol, http.StatusBadRequest)
 		return
 	}
-	ctx, ok := s.join()
+	serving, ok := s.join()
 	if !ok {
 		w.Header().Set("Retry-After", "5")
 		http.Error(w, "the gateway is starting or stopping; try again", http.StatusServiceUnavailable)
 		return
 	}
-	t, ok := s.admit.enter(hostOnly(r.RemoteAddr))
+	ctx, yield := context.WithCancelCause(serving)
+	address := hostOnly(r.RemoteAddr)
+	t, ok := s.admit.enter(address, func() {
+		yield(errCrowded)
+		s.crowded(address)
+	})
 	if !ok {
+		yield(nil)
 		s.running.Done()
+		s.crowded(address)
 		w.Header().Set("Retry-After", "30")
 		http.Error(w, "too many connections; try again later", http.StatusTooManyRequests)
 		return
 	}
 	conn, err := s.upgrader.Upgrade(w, r, nil)
 	if err != nil { // Upgrade has answered
+		yield(nil)
 		t.all()
 		s.running.Done()
 		return
 	}
 	// The handler returns, so that the HTTP server's buffers and stack go; the
 	// connection lives on its own goroutine.
-	go s.serve(ctx, conn, origin{r.RemoteAddr, r.Host}, t)
+	go func() {
+		defer yield(nil)
+		s.serve(ctx, conn, origin{r.RemoteAddr, r.Host}, t)
+	}()
+}
+
+// crowded says once a minute that connections are refused or give way.
+func (s *Server) crowded(address string) {
+	s.complain.Do(func() {
+		s.opt.Log.Warn("too many channel connections, or too many without a proof: some are refused", "address", address)
+	})
 }
 
 // join counts a connection while the server receives.
@@ -214,10 +234,10 @@ func (s *Server) Ready() <-chan struct{} { return s.ready }
 // Connections is how many it takes at once, with a proof and without.
 func (s *Server) Connections() int { return s.limits.Connections }
 
-// Rooms are the large frames in memory, on their way in and out, and the numbered
-// deliveries that are made anew.
+// Rooms are the connections, those without a proof, the large frames in memory, on
+// their way in and out, and the numbered deliveries that are made anew.
 func (s *Server) Rooms() []gateway.Room {
-	return []gateway.Room{gateway.RoomOf("websocket-in", s.incoming), gateway.RoomOf("websocket-out", s.outgoing), gateway.RoomOf("websocket-again", s.rendering)}
+	return append(s.admit.rooms(), gateway.RoomOf("websocket-in", s.incoming), gateway.RoomOf("websocket-out", s.outgoing), gateway.RoomOf("websocket-again", s.rendering))
 }
 
 // End ends the session of a participant, because its key was blocked or its

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the "pgx" driver
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib" // the "pgx" driver, too
 	driver "modernc.org/sqlite"
 
 	"liaison/gateway"
@@ -64,7 +66,8 @@ type Store struct {
 	d      dialect
 	opt    Options
 	mode   mode
-	db     *sql.DB // PostgreSQL: everything; SQLite: the writer's one connection
+	db     *sql.DB         // transactions; SQLite: the writer's one connection
+	server *pgx.ConnConfig // PostgreSQL
 	reads  *sql.DB
 	reader querier // on reads
 	lock   *fileLock
@@ -153,14 +156,7 @@ func open(ctx context.Context, dsn string, opt Options, m mode) (_ *Store, err e
 
 func (s *Store) connect(ctx context.Context, path string) error {
 	if s.d.driver == postgres.driver {
-		db, err := sql.Open(s.d.driver, path)
-		if err != nil {
-			return err
-		}
-		db.SetMaxOpenConns(24)
-		db.SetMaxIdleConns(24)
-		s.db, s.reads, s.reader = db, db, plain{db}
-		return db.PingContext(ctx)
+		return s.connectServer(ctx, path)
 	}
 	if s.mode == serving {
 		l, err := lockFile(path + ".lock")
@@ -199,6 +195,38 @@ func (s *Store) connect(ctx context.Context, path string) error {
 	return nil
 }
 
+// connectionsMost is how many connections to PostgreSQL a node has beside the one
+// that listens; pool_max_conns in the store's address sets another number.
+const connectionsMost = 24
+
+// connectServer opens two pools, a third of the connections for what reads: a
+// transaction that asks beside itself never waits for one that waits for it.
+func (s *Store) connectServer(ctx context.Context, dsn string) error {
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return err
+	}
+	most := connectionsMost
+	if set, ok := config.RuntimeParams[poolParameter]; ok {
+		delete(config.RuntimeParams, poolParameter) // the server doesn't know it
+		if most, err = strconv.Atoi(set); err != nil || most < 3 || most > 1000 {
+			return fmt.Errorf("%s=%s in the store's address: want a number from 3 to 1000", poolParameter, set)
+		}
+	}
+	pool := func(most int) *sql.DB {
+		db := stdlib.OpenDB(*config)
+		db.SetMaxOpenConns(most)
+		db.SetMaxIdleConns(most) // opening one costs more than most that is asked
+		return db
+	}
+	s.server, s.db, s.reads = config, pool(most-most/3), pool(most/3)
+	s.reader = plain{s.reads}
+	return s.db.PingContext(ctx)
+}
+
+// poolParameter is named as in pgx's own pool.
+const poolParameter = "pool_max_conns"
+
 // ownFile makes the file where it isn't there yet, for its owner alone: who
 // writes to whom is no one else's business, sealed content or not. SQLite gives
 // its journal the same mode. A file that is there isn't opened: to close it would
@@ -231,7 +259,7 @@ func (s *Store) Close() error {
 
 func (s *Store) closeFiles() error {
 	var errs []error
-	if s.reads != nil && s.reads != s.db {
+	if s.reads != nil {
 		errs = append(errs, s.reads.Close())
 	}
 	if s.db != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -117,6 +118,38 @@ func BenchmarkDeliver(b *testing.B) {
 func handedOver(ctx context.Context, s *store.Store, d gateway.Delivery) error {
 	e := gateway.Evidence{Outcome: gateway.Sent, State: gateway.HandedOver, Channel: d.Channel, At: time.Now(), Detail: "250 2.0.0 Ok: queued as 4ZrT1XYZ", By: "mx.example"}
 	return s.Finish(ctx, &gateway.Attempt{Delivery: d, Evidence: e, Next: gateway.Next{State: gateway.HandedOver, Reason: e.Detail}}, nil)
+}
+
+func TestTransactionsThatAskBesideThemselvesDontWaitForEachOther(t *testing.T) {
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	for _, dsn := range []string{"sqlite:" + filepath.Join(t.TempDir(), "liaison.db"), storetest.Postgres(t), connections(t, storetest.Postgres(t), "3")} {
+		if err := open(t, dsn, store.Open).AskInAllTransactions(ctx); err != nil {
+			t.Errorf("%.10s…: all at once: %v", dsn, err)
+		}
+	}
+}
+
+// connections names how many there may be in a database's address.
+func connections(t *testing.T, dsn, n string) string {
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set("pool_max_conns", n)
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+func TestAnImpossibleNumberOfConnectionsIsRefused(t *testing.T) {
+	dsn := storetest.Postgres(t)
+	for _, n := range []string{"2", "1001", "many"} {
+		_, err := store.Open(t.Context(), connections(t, dsn, n), store.Options{Key: storetest.Key()})
+		if err == nil || !strings.Contains(err.Error(), "want a number from 3 to 1000") {
+			t.Errorf("%s connections: %v; want it refused", n, err)
+		}
+	}
 }
 
 func open(t *testing.T, dsn string, how func(context.Context, string, store.Options) (*store.Store, error)) *store.Store {
