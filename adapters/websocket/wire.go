@@ -82,10 +82,12 @@ func farewell(conn *websocket.Conn, why closing, within time.Duration) {
 			return
 		}
 	}
-	message := websocket.FormatCloseMessage(why.status, shortened(why.message, 120))
-	err := conn.WriteControl(websocket.CloseMessage, message, time.Now().Add(within))
-	if err != nil && !errors.Is(err, websocket.ErrCloseSent) {
-		return
+	if why.status != websocket.CloseAbnormalClosure { // never on the wire (RFC 6455, section 7.4.1)
+		message := websocket.FormatCloseMessage(why.status, shortened(why.message, 120))
+		err := conn.WriteControl(websocket.CloseMessage, message, time.Now().Add(within))
+		if err != nil && !errors.Is(err, websocket.ErrCloseSent) {
+			return
+		}
 	}
 	drain(conn)
 }
