@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,22 +25,36 @@ const blameTime = 5 * time.Second
 // was: don't acknowledge, offer again.
 func (g *Gateway) Accept(ctx context.Context, in *Inbound) (*Receipt, error) {
 	interrupted, receipt, err := g.opt.Store.Offer(ctx, in)
-	if err != nil || receipt != nil {
-		return receipt, err
+	if err != nil && !errors.Is(err, ErrOtherBytes) {
+		err = &Error{Kind: Transient, Err: err}
 	}
-	defer func() {
-		if p := recover(); p != nil { // who called may survive it, and offer it for ever
-			g.blame(ctx, in, fmt.Errorf("panic: %v", p))
-			panic(p)
-		}
-	}()
-	if receipt, err = g.record(ctx, in, interrupted); err != nil {
-		g.blame(ctx, in, err)
+	if err == nil && receipt != nil {
+		return receipt, nil
+	}
+	if err == nil {
+		receipt, err = g.recordOrBlame(ctx, in, interrupted)
+	}
+	if err != nil {
 		g.opt.Watch(Event{At: g.opt.Now(), Medium: in.Medium, Err: err})
 		return nil, err
 	}
 	now := g.opt.Now()
 	g.opt.Watch(Event{At: now, What: string(receipt.Verdict), Medium: in.Medium, Reference: receipt.Reference, Took: now.Sub(in.Received)})
+	return receipt, nil
+}
+
+// recordOrBlame is record, and counts against the inbound what may be its fault.
+func (g *Gateway) recordOrBlame(ctx context.Context, in *Inbound, interrupted int) (*Receipt, error) {
+	defer func() {
+		if p := recover(); p != nil { // who called may survive it, and offer it for ever
+			_ = g.blame(ctx, in, fmt.Errorf("panic: %v", p))
+			panic(p)
+		}
+	}()
+	receipt, err := g.record(ctx, in, interrupted)
+	if err != nil {
+		return nil, g.blame(ctx, in, err)
+	}
 	return receipt, nil
 }
 
@@ -71,17 +86,22 @@ func (g *Gateway) record(ctx context.Context, in *Inbound, interrupted int) (*Re
 	return receipt, nil
 }
 
-// blame counts what may be the inbound's own fault; what ended with its context
-// isn't.
-func (g *Gateway) blame(ctx context.Context, in *Inbound, cause error) {
+// blame counts what may be the inbound's own fault, and returns it. What ended with
+// its context isn't, nor what says nothing about its bytes: that is Transient.
+func (g *Gateway) blame(ctx context.Context, in *Inbound, cause error) error {
 	if ctx.Err() != nil {
-		return
+		return cause
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), blameTime)
 	defer cancel()
-	if err := g.opt.Store.Blame(ctx, in, cause); err != nil {
+	blamed, err := g.opt.Store.Blame(ctx, in, cause)
+	if err != nil {
 		g.opt.Log.Error("count what an inbound did", "err", err)
 	}
+	if !blamed {
+		return &Error{Kind: Transient, Err: cause}
+	}
+	return cause
 }
 
 // always decides the same whatever the ledger says.

@@ -30,7 +30,7 @@ func (b *brittle) Accept(ctx context.Context, in *gateway.Inbound, decide func(g
 func TestOnlyWhatMayBeItsOwnFaultHoldsAMessageUnopened(t *testing.T) {
 	for name, c := range map[string]struct {
 		breaks func() error
-		want   gateway.Verdict
+		want   gateway.Verdict // after three failures; what is accepted then was told as transient
 	}{
 		"the database is away": {func() error {
 			return fmt.Errorf("accept: %w", &net.OpError{Op: "dial", Err: errors.New("connection refused")})
@@ -44,10 +44,19 @@ func TestOnlyWhatMayBeItsOwnFaultHoldsAMessageUnopened(t *testing.T) {
 			f := newFlow(t)
 			record := &brittle{Store: f.store, breaks: c.breaks}
 			f.opt.Store = record
+			transient := 0
+			f.opt.Watch = func(e gateway.Event) {
+				if gateway.KindOf(e.Err) == gateway.Transient {
+					transient++
+				}
+			}
 			f.setMail(f)
 			raw := f.write(officer("LV"), seizure("PL"), "")
 			for range 3 {
 				offerOnce(f, t.Context(), raw)
+			}
+			if outside := c.want == gateway.Accepted; outside != (transient == 3) {
+				t.Errorf("%d of three failures were told as transient", transient)
 			}
 			record.breaks = nil
 			if got := f.accept(raw); got.Verdict != c.want {

@@ -56,8 +56,9 @@ type Store interface {
 	Offer(ctx context.Context, in *Inbound) (interrupted int, receipt *Receipt, err error)
 
 	// Blame counts that an offered inbound couldn't be decided, unless the cause
-	// has nothing to do with it: a store that is away, a context that ended.
-	Blame(ctx context.Context, in *Inbound, cause error) error
+	// has nothing to do with it: a store that is away, a context that ended. It
+	// reports which.
+	Blame(ctx context.Context, in *Inbound, cause error) (blamed bool, err error)
 
 	// Accept is the commit point: it records the inbound, its repeats and what
 	// decide makes of it. decide runs inside the transaction, possibly more than

@@ -137,6 +137,54 @@ func TestWhatWaitsWhenTheConnectionBreaksIsOfferedOnTheNext(t *testing.T) {
 	eventually(t, "position after all", func() bool { return l.positions.get().uid == 171 })
 }
 
+// A mailbox may never be read to its end before the connection breaks again.
+func TestConnectionsThatBreakWhileMuchWaitsDelayAndReorderNothing(t *testing.T) {
+	l := newLab(t, mailtest.Options{})
+	const many = 60
+	n := 0
+	l.flow.judge(func(*gateway.Inbound) (gateway.Verdict, error) {
+		if n++; n%4 == 0 && n < many {
+			l.server.Inject(mailtest.CutLiteral, 1)
+		}
+		return gateway.Accepted, nil
+	})
+	l.opt.SetUp = time.Now().Add(-time.Hour)
+	for i := range many {
+		l.deliver(fmt.Sprintf("m%03d", i))
+	}
+	l.start()
+	l.flow.wait(t, many)
+	l.inOrder(many)
+}
+
+func TestMailKeepsItsPlaceWhileNothingCanBeRecorded(t *testing.T) {
+	l := newLab(t, mailtest.Options{})
+	n := 0
+	l.flow.judge(func(*gateway.Inbound) (gateway.Verdict, error) {
+		if n++; n <= 5 {
+			return "", gateway.Errorf(gateway.Transient, "", "the record is away")
+		}
+		return gateway.Accepted, nil
+	})
+	l.opt.SetUp = time.Now().Add(-time.Hour)
+	for i := range 3 {
+		l.deliver(fmt.Sprintf("m%03d", i))
+	}
+	l.start()
+	l.flow.wait(t, 3)
+	l.inOrder(3)
+}
+
+// inOrder checks that the mails m000, m001, … were accepted in their order.
+func (l *lab) inOrder(n int) {
+	l.t.Helper()
+	for i, in := range l.flow.list() {
+		if !bytes.Contains(in.Raw, fmt.Appendf(nil, "<m%03d@", i)) || i >= n {
+			l.t.Fatalf("mail %d of %d was accepted out of its order", i, n)
+		}
+	}
+}
+
 func TestMailThatFailsStaysWhileOthersGoOn(t *testing.T) {
 	l := newLab(t, mailtest.Options{})
 	broken := true

@@ -2,12 +2,13 @@ package mail
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"math"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
+
+	"liaison/gateway"
 )
 
 // locate says where to go on reading. After the first start and after a change
@@ -19,10 +20,9 @@ func (r *reader) locate(ctx context.Context, b *box) error {
 	validity, uid, setUp, ok, err := r.a.opt.Positions.MailPosition(ctx, r.account, mailbox)
 	switch {
 	case err != nil:
-		return fmt.Errorf("read the position: %w", err)
-	case ok && validity == b.validity && r.validity == validity:
-		r.queue, r.seen = newQueue(), r.position-1
-		return nil // go on with what this process knows to be settled
+		return gateway.Errorf(gateway.Transient, "", "read the position: %w", err)
+	case ok && validity == b.validity && r.validity == validity && imap.UID(uid) == r.position:
+		return nil // no other process has read: go on with what this one knows
 	case ok && validity == b.validity:
 		r.start(b.validity, imap.UID(uid), setUp, math.MaxUint32)
 		return nil
@@ -43,7 +43,7 @@ func (r *reader) locate(ctx context.Context, b *box) error {
 		return err
 	}
 	if err := r.a.opt.Positions.SetMailPosition(ctx, r.account, mailbox, b.validity, uint32(first), setUp); err != nil {
-		return fmt.Errorf("keep the position: %w", err)
+		return gateway.Errorf(gateway.Transient, "", "keep the position: %w", err)
 	}
 	r.start(b.validity, first, setUp, next)
 	return nil
@@ -126,7 +126,7 @@ func (r *reader) advance(ctx context.Context) error {
 		return nil
 	}
 	if err := r.a.opt.Positions.SetMailPosition(ctx, r.account, r.a.opt.Mailbox, r.validity, uint32(position), time.Time{}); err != nil {
-		return fmt.Errorf("keep the position: %w", err)
+		return gateway.Errorf(gateway.Transient, "", "keep the position: %w", err)
 	}
 	for uid := range r.settled {
 		if uid < position {

@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"slices"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -16,9 +17,11 @@ const (
 // waiting is a message in the queue.
 type waiting struct {
 	uid    imap.UID
+	sender string
 	known  *facts    // nil: it vanished before it could be asked for
 	since  time.Time // when it was first seen
 	before int       // messages of the same sender that waited already
+	breaks int       // connections that broke while it was fetched
 }
 
 // queue is the mail that waits to be offered. The senders take turns, so that a
@@ -37,17 +40,25 @@ func newQueue() *queue {
 func (q *queue) len() int { return len(q.members) }
 
 // add puts a message at the end of its sender's.
-func (q *queue) add(sender string, w waiting) {
+func (q *queue) add(w waiting) {
 	if q.members[w.uid] {
 		return
 	}
 	q.members[w.uid] = true
-	mine, there := q.of[sender]
+	mine, there := q.of[w.sender]
 	if !there {
-		q.senders = append(q.senders, sender)
+		q.senders = append(q.senders, w.sender)
 	}
 	w.before = len(mine)
-	q.of[sender] = append(mine, w)
+	q.of[w.sender] = append(mine, w)
+}
+
+// back gives a message that was taken out its place again.
+func (q *queue) back(w waiting) {
+	q.members[w.uid] = true
+	q.of[w.sender] = slices.Insert(q.of[w.sender], 0, w)
+	others := slices.DeleteFunc(q.senders, func(sender string) bool { return sender == w.sender })
+	q.senders = slices.Insert(others, 0, w.sender)
 }
 
 // next takes the message whose turn it is out of the queue.

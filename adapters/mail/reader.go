@@ -3,10 +3,11 @@ package mail
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
+
+	"liaison/gateway"
 )
 
 // maxBackoff is how long a mailbox that came back may wait to be read.
@@ -32,10 +33,12 @@ type reader struct {
 	queue    *queue
 	seen     imap.UID // up to here everything is settled, failed, or in the queue
 	unread   bool     // there may be more behind it
+	read     int      // messages that were settled
 }
 
 // readMailbox reads until ctx ends, a connection after the other, while this
-// node holds the mailbox's lease.
+// node holds the mailbox's lease. It waits the longer the more connections in a row
+// were good for nothing; the record, of which all else depends, is asked at once.
 func (a *Adapter) readMailbox(ctx context.Context, offer Offer) {
 	r := &reader{a: a, offer: offer, account: a.opt.IMAP.account()}
 	r.lease = "imap:" + r.account + "/" + a.opt.Mailbox
@@ -45,11 +48,11 @@ func (a *Adapter) readMailbox(ctx context.Context, offer Offer) {
 		if ctx.Err() != nil {
 			return
 		}
-		if worked {
+		if worked || gateway.KindOf(err) == gateway.Transient {
 			wait = a.opt.Limits.Backoff
 		}
 		if err != nil {
-			a.opt.Log.Warn("mailbox is out of reach", "account", r.account, "again", wait, "err", err)
+			a.opt.Log.Warn("mail waits in its mailbox, which can't be read now", "account", r.account, "again", wait, "err", err)
 		}
 		pause(ctx, wait)
 		wait = min(2*wait, maxBackoff)
@@ -57,16 +60,16 @@ func (a *Adapter) readMailbox(ctx context.Context, offer Offer) {
 }
 
 // underLease reads over one connection as long as the lease is ours. worked
-// says that the mailbox was read at least once.
+// says that something was read, or that all was.
 func (r *reader) underLease(ctx context.Context) (worked bool, err error) {
 	ttl := r.a.opt.Limits.Lease
 	held, err := r.a.opt.Positions.Lease(ctx, r.lease, ttl)
 	if err != nil {
-		return false, err
+		err = gateway.Errorf(gateway.Transient, "", "ask for the lease: %w", err)
 	}
-	if !held { // another node reads: look again when its lease may be over
+	if err != nil || !held { // another node reads: look again when its lease may be over
 		pause(ctx, ttl/3)
-		return true, nil
+		return err == nil, err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	ended := make(chan struct{})
@@ -106,7 +109,7 @@ func (r *reader) keepLease(ctx context.Context, cancel context.CancelCauseFunc) 
 			if err == nil {
 				err = errors.New("another node reads the mailbox now")
 			}
-			cancel(fmt.Errorf("prolong the lease: %w", err))
+			cancel(gateway.Errorf(gateway.Transient, "", "prolong the lease: %w", err))
 			return
 		}
 	}
@@ -129,9 +132,10 @@ func (r *reader) connection(ctx context.Context) (worked bool, err error) {
 	defer poll.Stop()
 	r.a.reads.Store(true)
 	defer r.a.reads.Store(false)
+	before := r.read
 	for {
-		if err := r.read(ctx, b); err != nil {
-			return worked, err
+		if err := r.readAll(ctx, b); err != nil {
+			return worked || r.read > before, err
 		}
 		worked = true
 		if err := b.idle(ctx, poll.C); err != nil {

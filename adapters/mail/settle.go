@@ -18,11 +18,12 @@ const (
 	look       = 10        // messages between two looks at what came
 	headerMost = 256 << 10 // bytes of the header of a mail that is too large
 	senderMost = 4 << 10   // bytes of a From field
+	breaksMost = 3         // connections that may break over one message before others go first
 )
 
-// read offers what is unsettled in the mailbox, until nothing waits. An error is
-// one of the connection or of the position's store.
-func (r *reader) read(ctx context.Context, b *box) error {
+// readAll offers what is unsettled in the mailbox, until nothing waits. An error is
+// one of the connection or of the record.
+func (r *reader) readAll(ctx context.Context, b *box) error {
 	r.unread = true
 	for {
 		if err := r.fill(ctx, b); err != nil {
@@ -118,7 +119,7 @@ func (r *reader) join(ctx context.Context, b *box, uids []imap.UID, now time.Tim
 		return err
 	}
 	for _, uid := range uids {
-		r.queue.add(senders[uid], waiting{uid: uid, known: known[uid], since: now})
+		r.queue.add(waiting{uid: uid, sender: senders[uid], known: known[uid], since: now})
 	}
 	return nil
 }
@@ -154,7 +155,10 @@ func (r *reader) turn(ctx context.Context, b *box) error {
 		if !ok {
 			break
 		}
-		if err := r.one(ctx, b, w); err != nil {
+		if err := r.one(ctx, b, &w); err != nil {
+			if r.failed[w.uid] == 0 { // not its own fault: a correction must not overtake what it corrects
+				r.queue.back(w)
+			}
 			return err
 		}
 	}
@@ -166,7 +170,7 @@ func (r *reader) turn(ctx context.Context, b *box) error {
 
 // one fetches and offers a message, and notes what became of it. An error ends
 // the connection.
-func (r *reader) one(ctx context.Context, b *box, w waiting) error {
+func (r *reader) one(ctx context.Context, b *box, w *waiting) error {
 	uid, err := w.uid, errGone
 	var in *gateway.Inbound
 	if w.known != nil {
@@ -176,23 +180,28 @@ func (r *reader) one(ctx context.Context, b *box, w waiting) error {
 	switch {
 	case errors.Is(err, errGone):
 		return r.gone(ctx, b, uid)
-	case ctx.Err() != nil:
+	case err != nil && ctx.Err() != nil:
 		return ctx.Err()
 	case errors.As(err, &refused): // this message alone can't be read
 		r.fail(uid, err)
 		return nil
 	case err != nil:
-		r.fail(uid, err)
+		if w.breaks++; w.breaks == breaksMost {
+			r.fail(uid, err)
+		}
 		return err
 	}
 	if w.before >= flood {
 		in.Waited = time.Since(w.since)
 	}
 	receipt, err := r.hand(ctx, in)
-	if ctx.Err() != nil && err != nil {
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
 		return ctx.Err()
-	}
-	if err != nil {
+	case gateway.KindOf(err) == gateway.Transient:
+		return fmt.Errorf("offer: %w", err)
+	default:
 		r.fail(uid, fmt.Errorf("offer: %w", err))
 		return nil
 	}
@@ -255,6 +264,7 @@ func (r *reader) gone(ctx context.Context, b *box, uid imap.UID) error {
 }
 
 func (r *reader) settle(uid imap.UID) {
+	r.read++
 	r.settled[uid] = true
 	delete(r.failed, uid)
 	delete(r.long, uid)

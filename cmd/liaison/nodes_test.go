@@ -13,9 +13,9 @@ import (
 	"liaison/gateway/store/storetest"
 )
 
-// secondNode makes a set-up beside the room's whose gateway shares its record;
-// it returns the port of its WebSocket channel.
-func (r *room) secondNode() int {
+// node makes a set-up beside the room's, in a folder, whose gateway shares its
+// record; it returns the port of its WebSocket channel.
+func (r *room) node(folder string) int {
 	r.t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -23,10 +23,10 @@ func (r *room) secondNode() int {
 	}
 	port := l.Addr().(*net.TCPAddr).Port
 	l.Close()
-	if err := os.CopyFS(r.path("gw2"), os.DirFS(r.path("gw"))); err != nil {
+	if err := os.CopyFS(r.path(folder), os.DirFS(r.path("gw"))); err != nil {
 		r.t.Fatal(err)
 	}
-	r.write("gw2/gateway.yaml", strings.Replace(r.read("gw2/gateway.yaml"), fmt.Sprintf("127.0.0.1:%d", r.port), fmt.Sprintf("127.0.0.1:%d", port), 1))
+	r.write(folder+"/gateway.yaml", strings.Replace(r.read("gw/gateway.yaml"), fmt.Sprintf("127.0.0.1:%d", r.port), fmt.Sprintf("127.0.0.1:%d", port), 1))
 	return port
 }
 
@@ -38,27 +38,33 @@ func (r *room) dials(participant string, port int) {
 	r.write(participant+"/agent.yaml", fmt.Sprintf("url: ws://127.0.0.1:%d/v1/channel\n", port)+rest)
 }
 
-func TestTwoNodesOnOnePostgreSQLShareTheWorkAndOneGoesOnAlone(t *testing.T) {
+func TestThreeNodesOnOnePostgreSQLShareTheWorkAndOneGoesOnAlone(t *testing.T) {
 	r := newRoomOn(t, storetest.Postgres(t), "LV", "PL")
-	port := r.secondNode()
+	atSecond, atThird := r.node("gw2"), r.node("gw3")
 	first := r.start("serve", "-c", r.path("gw/gateway.yaml"))
-	r.start("serve", "-c", r.path("gw2/gateway.yaml"))
-	r.dials("PL", port)
-	agent := r.start("agent", "-c", r.path("LV/agent.yaml"))
-	r.start("agent", "-c", r.path("PL/agent.yaml"))
+	second := r.start("serve", "-c", r.path("gw2/gateway.yaml"))
+	r.start("serve", "-c", r.path("gw3/gateway.yaml"))
+	r.dials("PL", atSecond)
+	lv := r.start("agent", "-c", r.path("LV/agent.yaml"))
+	pl := r.start("agent", "-c", r.path("PL/agent.yaml"))
 	const forms = 40
 	for i := range forms {
 		r.drop("LV", fmt.Sprintf("form%02d.txt", i), fmt.Sprintf(seizure, i, i+1))
 	}
 	r.until("forms cross from one node to the other", func() bool { return len(r.files("PL/in/LV-*/form.json")) > 10 })
 	kill(first)
-	kill(agent)
-	r.dials("LV", port) // as a load balancer or DNS would
+	kill(lv)
+	r.dials("LV", atThird) // as a load balancer or DNS would
 	r.start("agent", "-c", r.path("LV/agent.yaml"))
+	r.until("forms cross again", func() bool { return len(r.files("PL/in/LV-*/form.json")) > 20 })
+	kill(second)
+	kill(pl)
+	r.dials("PL", atThird)
+	r.start("agent", "-c", r.path("PL/agent.yaml"))
 	r.until("all forms have arrived", func() bool { return len(r.files("PL/in/LV-*/form.json")) == forms })
 	r.until("all forms are answered", func() bool { return len(r.files("LV/out/sent/*.answer.json")) == forms })
 	r.until("all deliveries are confirmed", func() bool {
-		return strings.Count(r.ok("forms", "list", "-c", r.path("gw2/gateway.yaml")), "received by system") == forms
+		return strings.Count(r.ok("forms", "list", "-c", r.path("gw3/gateway.yaml")), "received by system") == forms
 	})
 	for i := range forms {
 		text := r.read(fmt.Sprintf("PL/in/LV-JCO-2026-9%05d/form.txt", i))
@@ -67,7 +73,7 @@ func TestTwoNodesOnOnePostgreSQLShareTheWorkAndOneGoesOnAlone(t *testing.T) {
 		}
 	}
 	r.until("the audit log is whole", func() bool {
-		return strings.Contains(r.ok("audit", "verify", "-c", r.path("gw2/gateway.yaml")), " 0 not yet in it")
+		return strings.Contains(r.ok("audit", "verify", "-c", r.path("gw3/gateway.yaml")), " 0 not yet in it")
 	})
 }
 
@@ -87,7 +93,7 @@ func TestMailIsReadWithinTenSecondsAfterItsReaderDied(t *testing.T) {
 	r.write("gw/secrets/mail", password)
 	r.write("gw/gateway.yaml", r.read("gw/gateway.yaml")+fmt.Sprintf("mail:\n  imap: {url: \"imap+insecure://%s\", username: %s, password_file: secrets/mail}\n  smtp: {url: \"smtp+insecure://%s\"}\n",
 		server.IMAPAddr, unit, server.SMTPAddr))
-	port := r.secondNode()
+	port := r.node("gw2")
 	lv := simulator.Participant{Code: "LV", Address: "jco@lv.example", To: unit, Key: r.key("LV"), Gateway: r.certificate("gw/keys/gateway.cert.asc")}
 	send := func(n int) {
 		raw, err := lv.Write(fmt.Sprintf(seizure, n, n), fmt.Sprintf("%d@lv.example", n), "", time.Now())

@@ -81,8 +81,8 @@ func newWorld(t *testing.T, seed uint64, store string, nodes int, post func(*tes
 	w.write("gw/gateway.yaml", w.read("gw/gateway.yaml")+w.post.config(w.wires["IMAP"].address(), w.wires["SMTP"].address()))
 	w.enlist()
 	w.sockets = []string{fmt.Sprintf("127.0.0.1:%d", w.port)}
-	for range nodes - 1 {
-		w.sockets = append(w.sockets, fmt.Sprintf("127.0.0.1:%d", w.secondNode()))
+	for n := range nodes - 1 {
+		w.sockets = append(w.sockets, fmt.Sprintf("127.0.0.1:%d", w.node(fmt.Sprintf("gw%d", n+2))))
 	}
 	for i, code := range onSocket {
 		wire := newWire(t, code, w.sockets[i%len(w.sockets)])

@@ -64,11 +64,11 @@ func (t *tx) offer(name string, at int64) (interrupted int, err error) {
 }
 
 // Blame implements gateway.Store.
-func (s *Store) Blame(ctx context.Context, in *gateway.Inbound, cause error) error {
+func (s *Store) Blame(ctx context.Context, in *gateway.Inbound, cause error) (blamed bool, err error) {
 	if fromOutside(cause) {
-		return nil
+		return false, nil
 	}
-	err := s.write(ctx, func(t *tx) error {
+	err = s.write(ctx, func(t *tx) error {
 		for _, r := range sortedRepeats(in) {
 			if err := t.put(`UPDATE offer SET count = count + 1, owner = '' WHERE name = $1`, repeatKey(r)); err != nil {
 				return err
@@ -77,9 +77,9 @@ func (s *Store) Blame(ctx context.Context, in *gateway.Inbound, cause error) err
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("count an interrupted offer: %w", err)
+		return false, fmt.Errorf("count an interrupted offer: %w", err)
 	}
-	return nil
+	return true, nil
 }
 
 // fromOutside reports whether what went wrong says nothing about the bytes that
