@@ -53,7 +53,7 @@ func (r *reader) start(validity uint32, position imap.UID, setUp time.Time, fres
 	r.validity, r.position, r.setUp, r.fresh = validity, max(position, 1), setUp, fresh
 	r.settled, r.failed = make(map[imap.UID]bool), make(map[imap.UID]int)
 	r.long, r.leaving = make(map[imap.UID]bool), make(map[imap.UID]string)
-	r.queue, r.seen = newQueue(), r.position-1
+	r.queue, r.seen, r.reach = newQueue(), r.position-1, atFirst
 	r.retryAt = time.Time{}
 }
 

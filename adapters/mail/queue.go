@@ -11,6 +11,7 @@ import (
 const (
 	ahead   = 50_000 // messages that wait in it
 	scanned = 2_000  // messages that join it between two turns
+	atFirst = 100    // the same, at the start: mail is read while the rest is looked at
 	flood   = 50     // messages of one sender before one that is told why it waits
 )
 

@@ -32,6 +32,7 @@ type reader struct {
 	leaving  map[imap.UID]string // settled, and to which folder
 	queue    *queue
 	seen     imap.UID // up to here everything is settled, failed, or in the queue
+	reach    int      // messages that join it at most until the next turn
 	unread   bool     // there may be more behind it
 	read     int      // messages that were settled
 }

@@ -91,7 +91,8 @@ func (r *reader) again(ctx context.Context, b *box, set imap.UIDSet, now time.Ti
 func (r *reader) scan(ctx context.Context, b *box, set imap.UIDSet, now time.Time) error {
 	joined := 0
 	for uids := range chunks(set, r.seen+1, chunk) {
-		if joined >= scanned || r.queue.len() >= ahead {
+		if joined >= r.reach || r.queue.len() >= ahead {
+			r.reach = min(2*r.reach, scanned)
 			return nil // the rest at the next turn
 		}
 		fresh := slices.DeleteFunc(slices.Clone(uids), func(uid imap.UID) bool { return r.settled[uid] || r.failed[uid] > 0 })
