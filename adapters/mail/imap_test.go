@@ -161,7 +161,7 @@ func TestMailKeepsItsPlaceWhileNothingCanBeRecorded(t *testing.T) {
 	l := newLab(t, mailtest.Options{})
 	n := 0
 	l.flow.judge(func(*gateway.Inbound) (gateway.Verdict, error) {
-		if n++; n <= 5 {
+		if n++; n < triesMost {
 			return "", gateway.Errorf(gateway.Transient, "", "the record is away")
 		}
 		return gateway.Accepted, nil
@@ -173,6 +173,20 @@ func TestMailKeepsItsPlaceWhileNothingCanBeRecorded(t *testing.T) {
 	l.start()
 	l.flow.wait(t, 3)
 	l.inOrder(3)
+}
+
+func TestMailOverWhichConnectionsEndHoldsNothingUpForLong(t *testing.T) {
+	l := newLab(t, mailtest.Options{})
+	l.flow.judge(func(in *gateway.Inbound) (gateway.Verdict, error) {
+		if bytes.Contains(in.Raw, []byte("<bad@")) {
+			return "", gateway.Errorf(gateway.Transient, "", "for ever")
+		}
+		return gateway.Accepted, nil
+	})
+	l.start()
+	l.deliver("bad")
+	l.deliver("good")
+	l.held("Done", 1)
 }
 
 // inOrder checks that the mails m000, m001, … were accepted in their order.

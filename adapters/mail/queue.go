@@ -22,7 +22,7 @@ type waiting struct {
 	known  *facts    // nil: it vanished before it could be asked for
 	since  time.Time // when it was first seen
 	before int       // messages of the same sender that waited already
-	breaks int       // connections that broke while it was fetched
+	tries  int       // connections that ended over it
 }
 
 // queue is the mail that waits to be offered. The senders take turns, so that a

@@ -18,7 +18,7 @@ const (
 	look       = 10        // messages between two looks at what came
 	headerMost = 256 << 10 // bytes of the header of a mail that is too large
 	senderMost = 4 << 10   // bytes of a From field
-	breaksMost = 3         // connections that may break over one message before others go first
+	triesMost  = 5         // connections that may end over one message before others go first
 )
 
 // readAll offers what is unsettled in the mailbox, until nothing waits. An error is
@@ -156,10 +156,8 @@ func (r *reader) turn(ctx context.Context, b *box) error {
 		if !ok {
 			break
 		}
-		if err := r.one(ctx, b, &w); err != nil {
-			if r.failed[w.uid] == 0 { // not its own fault: a correction must not overtake what it corrects
-				r.queue.back(w)
-			}
+		if err := r.one(ctx, b, w); err != nil {
+			r.later(w, err)
 			return err
 		}
 	}
@@ -171,7 +169,7 @@ func (r *reader) turn(ctx context.Context, b *box) error {
 
 // one fetches and offers a message, and notes what became of it. An error ends
 // the connection.
-func (r *reader) one(ctx context.Context, b *box, w *waiting) error {
+func (r *reader) one(ctx context.Context, b *box, w waiting) error {
 	uid, err := w.uid, errGone
 	var in *gateway.Inbound
 	if w.known != nil {
@@ -187,9 +185,6 @@ func (r *reader) one(ctx context.Context, b *box, w *waiting) error {
 		r.fail(uid, err)
 		return nil
 	case err != nil:
-		if w.breaks++; w.breaks == breaksMost {
-			r.fail(uid, err)
-		}
 		return err
 	}
 	if w.before >= flood {
@@ -209,6 +204,17 @@ func (r *reader) one(ctx context.Context, b *box, w *waiting) error {
 	r.settle(uid)
 	r.leaving[uid] = b.folder(receipt)
 	return nil
+}
+
+// later keeps a message over which the connection was ended. It keeps its place,
+// for a correction must not overtake what it corrects, but not for ever: it may be
+// what ends them.
+func (r *reader) later(w waiting, err error) {
+	if w.tries++; w.tries < triesMost && r.failed[w.uid] == 0 {
+		r.queue.back(w)
+		return
+	}
+	r.fail(w.uid, err)
 }
 
 func (r *reader) hand(ctx context.Context, in *gateway.Inbound) (*gateway.Receipt, error) {
