@@ -69,6 +69,18 @@ func move(from, to string) error {
 	return errors.Join(syncDir(filepath.Dir(to)), syncDir(filepath.Dir(from)))
 }
 
+// empty takes away what is in a folder and leaves the folder, if there is one.
+func empty(dir string) error {
+	left, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range left {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+	}
+	return err
+}
+
 // exists reports whether there is something at a path; what can't be looked at
 // is taken for being there.
 func exists(path string) bool {

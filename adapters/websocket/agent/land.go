@@ -94,7 +94,10 @@ func (a *agent) landedBefore(id gateway.DeliveryID) (bool, error) {
 // replaces is marked, a test call is being answered, the command is told.
 func (a *agent) prepare(got *received, d websocket.Delivery, name string) error {
 	temp := a.path("state", "landing")
-	if err := os.RemoveAll(temp); err != nil { // of a crash
+	if err := empty(temp); err != nil { // of a crash, whose note may name this very delivery: without the folder it would count as landed
+		return err
+	}
+	if err := a.step("cleared"); err != nil {
 		return err
 	}
 	if err := a.write(got, temp, string(d.ID)); err != nil {

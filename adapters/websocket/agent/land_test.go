@@ -97,6 +97,23 @@ func TestFailureAtAnyStepLandsOnce(t *testing.T) {
 	}
 }
 
+func TestLandingThatFailsAgainWhileItIsClearedLandsOnce(t *testing.T) {
+	b := newBench(t)
+	d := b.delivery(b.form(1, "d1", pl1))
+	for _, at := range []string{"written", "cleared"} { // the second clears what the first left
+		a := b.open()
+		a.dies(at)
+		if err := a.take(t.Context(), d); !errors.Is(err, errKilled) {
+			t.Fatalf("take that dies at %q = %v; want the failure felt", at, err)
+		}
+		a.close()
+	}
+	a := b.open()
+	if err := a.take(t.Context(), d); err != nil || !slices.Equal(b.names("in"), []string{pl1}) {
+		t.Errorf("take after both = %v, landed %v, position %d; want %s", err, b.names("in"), a.state.Position(), pl1)
+	}
+}
+
 func TestRepeatIsDroppedHoweverItComes(t *testing.T) {
 	b := newBench(t)
 	a := b.open()
