@@ -70,7 +70,7 @@ func (a *agent) submit(ctx context.Context, c *websocket.Client, j *job) (*verdi
 func (a *agent) conclude(j *job, source, where string, v *verdict) error {
 	dir := a.path("out", where)
 	if j.about.As == "" {
-		j.about.As = freeWithAnswer(dir, filepath.Base(source))
+		j.about.As = freeWithAnswer(dir, shortName(filepath.Base(source), nameMost))
 		if err := a.writeAbout(j); err != nil {
 			return err
 		}
@@ -106,6 +106,10 @@ func (a *agent) conclude(j *job, source, where string, v *verdict) error {
 }
 
 const answerEnding = ".answer.txt"
+
+// nameMost is how many bytes of its name a form keeps in out/sent or out/failed:
+// the files beside it have longer ones, and a file system takes 255.
+const nameMost = 200
 
 func stemOf(name string) string { return strings.TrimSuffix(name, filepath.Ext(name)) }
 

@@ -47,6 +47,9 @@ func safeName(name string) string {
 
 // shortName cuts a name to so many bytes and keeps a short ending.
 func shortName(name string, most int) string {
+	if len(name) <= most {
+		return name
+	}
 	ext := filepath.Ext(name)
 	if len(ext) > 20 {
 		ext = ""
