@@ -84,8 +84,18 @@ func empty(dir string) error {
 // exists reports whether there is something at a path; what can't be looked at
 // is taken for being there.
 func exists(path string) bool {
+	there, err := taken(path)
+	return there || err != nil
+}
+
+// taken is exists for who looks for a free name: where nothing can be looked at,
+// none is.
+func taken(path string) (bool, error) {
 	_, err := os.Lstat(path)
-	return !errors.Is(err, fs.ErrNotExist)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // readIfThere reads a file; one that isn't there is nil and no error.

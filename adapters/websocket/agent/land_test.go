@@ -302,6 +302,29 @@ func TestFullDiskLosesNothing(t *testing.T) {
 	t.Error("20 attachments of 50 kB fit on a disk of 300 kB")
 }
 
+func TestFolderThatCannotBeLookedIntoIsAnErrorNotASearchWithoutEnd(t *testing.T) {
+	for _, folder := range []string{"in", "out/failed"} {
+		t.Run(folder, func(t *testing.T) {
+			b := newBench(t)
+			a := b.open()
+			b.drop("x.json", "no form")
+			if err := os.RemoveAll(b.path(folder)); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(b.path(folder), nil, 0o600); err != nil { // as a share that went away, nothing can be asked of it
+				t.Fatal(err)
+			}
+			if folder == "in" {
+				if err := a.take(t.Context(), b.delivery(b.form(1, "d1", pl1))); !errors.Is(err, syscall.ENOTDIR) {
+					t.Errorf("take = %v; want what is wrong with the folder", err)
+				}
+			} else if left := a.handle(t, "x.json"); len(left) != 1 || left[0].tries != 1 {
+				t.Errorf("jobs = %v; want one that is tried again", left)
+			}
+		})
+	}
+}
+
 func TestNamesOfAttachmentsCantLeaveTheirFolder(t *testing.T) {
 	for name, want := range map[string]string{
 		"../../etc/passwd": "passwd", `C:\Windows\x.exe`: "x.exe", ".ssh": "ssh", "": "file_", "..": "file_", "con.txt": "file_con.txt",

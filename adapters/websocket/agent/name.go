@@ -8,10 +8,11 @@ import (
 )
 
 // free returns name, or name with the first "~2", "~3"… that isn't taken.
-func free(dir, name string) string {
+func free(dir, name string) (string, error) {
 	for n := 1; ; n++ {
-		if try := variant(name, n); !exists(filepath.Join(dir, try)) {
-			return try
+		try := variant(name, n)
+		if there, err := taken(filepath.Join(dir, try)); err != nil || !there {
+			return try, err
 		}
 	}
 }
