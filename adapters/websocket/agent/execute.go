@@ -166,8 +166,10 @@ func (a *agent) command(ctx context.Context, folder string) (output string, err 
 	cmd.WaitDelay = 5 * time.Second // a grandchild that holds the pipes
 	var printed tail
 	cmd.Stdout, cmd.Stderr = &printed, &printed
-	err = cmd.Run()
-	if limited.Err() != nil && ctx.Err() == nil {
+	if err = cmd.Run(); errors.Is(err, exec.ErrWaitDelay) {
+		err = nil // it ended well, and left something running
+	}
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
 		err = fmt.Errorf("it took longer than %s and was ended", a.opt.ExecTimeout)
 	}
 	return printed.String(), err

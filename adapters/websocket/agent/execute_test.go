@@ -4,7 +4,9 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -99,6 +101,24 @@ func TestCommandThatHangsIsEndedWithAllItStarted(t *testing.T) {
 		stat, err := os.ReadFile("/proc/" + child + "/stat")
 		return err != nil || strings.Contains(string(stat), ") Z ")
 	})
+}
+
+func TestCommandThatLeavesSomethingRunningHasDoneItsWork(t *testing.T) {
+	b := newBench(t)
+	b.script("sleep 600 & echo $! > " + b.path("child"))
+	a := b.open()
+	b.take(a, b.form(1, "d1", pl1))
+	list, err := a.errands()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := a.attend(t.Context(), list[0])
+	if child, err := strconv.Atoi(strings.TrimSpace(b.read("child"))); err == nil {
+		_ = syscall.Kill(child, syscall.SIGKILL)
+	}
+	if again != 0 || exists(b.path("in", pl1, failedFile)) || len(b.names("state", "todo")) != 0 {
+		t.Errorf("it runs again after %s, waiting = %v; want it done", again, b.names("state", "todo"))
+	}
 }
 
 func TestCommandThatDoesNotExistIsTold(t *testing.T) {
