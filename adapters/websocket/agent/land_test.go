@@ -328,6 +328,7 @@ func TestFolderThatCannotBeLookedIntoIsAnErrorNotASearchWithoutEnd(t *testing.T)
 func TestNamesOfAttachmentsCantLeaveTheirFolder(t *testing.T) {
 	for name, want := range map[string]string{
 		"../../etc/passwd": "passwd", `C:\Windows\x.exe`: "x.exe", ".ssh": "ssh", "": "file_", "..": "file_", "con.txt": "file_con.txt",
+		"COM2.txt": "file_COM2.txt", "lpt9": "file_lpt9", "nul .pdf": "file_nul .pdf", "conin$": "file_conin$", "COM²": "file_COM²", "com10.txt": "com10.txt",
 		"a\x00b\nc": "a_b_c", "photo\u202egpj.exe": "photo_gpj.exe", "šķūnis.pdf": "šķūnis.pdf", "a;b": "a_b", "\xff.txt": "_.txt",
 	} {
 		if got := safeName(name); got != want {

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -39,12 +40,16 @@ func safeName(name string) string {
 		return r
 	}, name)
 	name = strings.TrimRight(strings.TrimLeft(shortName(name, 100), ". -"), ". ")
-	switch stem, _, _ := strings.Cut(strings.ToUpper(name), "."); stem {
-	case "", "CON", "PRN", "AUX", "NUL", "COM1", "LPT1":
+	stem, _, _ := strings.Cut(name, ".")
+	if stem = strings.TrimRight(stem, " "); stem == "" || device.MatchString(stem) {
 		return "file_" + name
 	}
 	return name
 }
+
+// device is what Windows takes for a device, whatever the ending ("Naming Files,
+// Paths, and Namespaces").
+var device = regexp.MustCompile(`^(?i:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(COM|LPT)[0-9¹²³])$`)
 
 // shortName cuts a name to so many bytes and keeps a short ending.
 func shortName(name string, most int) string {
