@@ -31,6 +31,7 @@ type box struct {
 	next     imap.UID // UIDNEXT when it was selected
 	done     string   // folder of settled mail, "" where moving is not safe
 	rejected string
+	noIdle   bool // the server refused it, whatever it says of itself
 }
 
 // openBox connects, logs in and selects the mailbox.
@@ -309,7 +310,7 @@ func (b *box) move(ctx context.Context, uids imap.UIDSet, folder string) error {
 // idle waits until something came, the time is over or ctx ends. IDLE is a hint:
 // a connection that died looks idle.
 func (b *box) idle(ctx context.Context, until <-chan time.Time) error {
-	if !b.client.Caps().Has(imap.CapIdle) {
+	if b.noIdle || !b.client.Caps().Has(imap.CapIdle) {
 		b.await(ctx, until)
 		return ctx.Err()
 	}
@@ -318,6 +319,11 @@ func (b *box) idle(ctx context.Context, until <-chan time.Time) error {
 		cmd, err = b.client.Idle()
 		return err
 	})
+	var refused *imap.Error
+	if errors.As(err, &refused) { // no reason to log in anew, again and again
+		b.noIdle = true
+		return b.idle(ctx, until)
+	}
 	if err != nil {
 		return fmt.Errorf("idle: %w", err)
 	}
