@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"time"
 
@@ -169,8 +170,28 @@ type facts struct {
 }
 
 // facts asks for size and date of messages. What is missing in the answer has
-// vanished; what came unasked is left out.
+// vanished; of one that the server can't show they are nil. Where it refuses many
+// at once, it is asked for fewer: one damaged mail must not hide the others.
 func (b *box) facts(ctx context.Context, uids []imap.UID) (map[imap.UID]*facts, error) {
+	known, err := b.factsOf(ctx, uids)
+	var refused *imap.Error
+	switch {
+	case !errors.As(err, &refused):
+		return known, err
+	case len(uids) == 1:
+		return map[imap.UID]*facts{uids[0]: nil}, nil
+	}
+	known, err = b.facts(ctx, uids[:len(uids)/2])
+	if err != nil {
+		return nil, err
+	}
+	rest, err := b.facts(ctx, uids[len(uids)/2:])
+	maps.Copy(known, rest)
+	return known, err
+}
+
+// factsOf asks for all of them at once.
+func (b *box) factsOf(ctx context.Context, uids []imap.UID) (map[imap.UID]*facts, error) {
 	known := make(map[imap.UID]*facts, len(uids))
 	err := b.command(ctx, func() error {
 		cmd := b.client.Fetch(imap.UIDSetNum(uids...), &imap.FetchOptions{UID: true, InternalDate: true, RFC822Size: true})

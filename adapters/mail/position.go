@@ -86,7 +86,7 @@ func (b *box) firstSince(ctx context.Context, at time.Time, next imap.UID) (imap
 			return 0, err
 		}
 		for _, uid := range uids {
-			if f, there := known[uid]; there && !f.at.Before(at) {
+			if f, there := known[uid]; there && (f == nil || !f.at.Before(at)) { // who knows when that came
 				return uid, nil
 			}
 		}

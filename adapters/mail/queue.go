@@ -16,7 +16,7 @@ const (
 // waiting is a message in the queue.
 type waiting struct {
 	uid    imap.UID
-	known  *facts    // nil: it vanished before it could be asked for
+	known  *facts    // nil: it vanished before it could be asked for, or can't be shown
 	since  time.Time // when it was first seen
 	before int       // messages of the same sender that waited already
 }

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"liaison/adapters/mail/mailtest"
 )
@@ -79,4 +81,54 @@ func TestServerThatRefusesToIdleIsAskedNowAndThen(t *testing.T) {
 	if n := dialled.Load(); n != 1 {
 		t.Errorf("connections = %d; want 1", n)
 	}
+}
+
+func TestDamagedMailHidesNoOther(t *testing.T) {
+	var healed atomic.Bool
+	damaged := func(command string) bool { // the second mail's file
+		set, isFetch := strings.CutPrefix(command, "UID FETCH ")
+		set, _, _ = strings.Cut(set, " ")
+		return isFetch && !healed.Load() && holds(t, set, 2)
+	}
+	for name, late := range map[string]bool{"there at the start": false, "later": true} {
+		t.Run(name, func(t *testing.T) {
+			healed.Store(false)
+			l := newLab(t, mailtest.Options{})
+			l.opt.SetUp = time.Now().Add(-time.Hour)
+			l.refusing(damaged)
+			if late {
+				l.start()
+			}
+			for _, id := range []string{"one", "two", "three", "four"} {
+				l.deliver(id)
+			}
+			if !late {
+				l.start()
+			}
+			l.flow.wait(t, 3)
+			eventually(t, "the position waits for the damaged one", func() bool { return l.positions.get().uid == 2 })
+			healed.Store(true)
+			l.flow.wait(t, 4)
+			l.held("Done", 4)
+		})
+	}
+}
+
+// holds reports whether a set such as "1:3,5" holds a UID.
+func holds(t testing.TB, set string, uid int) bool {
+	for part := range strings.SplitSeq(set, ",") {
+		first, last, isRange := strings.Cut(part, ":")
+		if !isRange {
+			last = first
+		}
+		from, err := strconv.Atoi(first)
+		to, err2 := strconv.Atoi(last)
+		if err != nil || err2 != nil {
+			t.Errorf("the set %q can't be read", set)
+		}
+		if from <= uid && uid <= to {
+			return true
+		}
+	}
+	return false
 }
