@@ -253,14 +253,18 @@ func (b *box) senders(ctx context.Context, uids []imap.UID) (map[imap.UID][]byte
 	return found, nil
 }
 
-// body fetches a message, or its header alone. A literal longer than most is
-// not drained: it would fill the memory or never end; errTooLong then, and the
-// connection is done for.
+// body fetches a message, or the first most bytes of its header alone. A literal
+// longer than most is not drained: it would fill the memory or never end;
+// errTooLong then, and the connection is done for.
 func (b *box) body(ctx context.Context, uid imap.UID, part imap.PartSpecifier, most int64) ([]byte, error) {
 	var raw []byte
 	found := false
+	section := &imap.FetchItemBodySection{Specifier: part, Peek: true}
+	if part == imap.PartSpecifierHeader {
+		section.Partial = &imap.SectionPartial{Size: most}
+	}
 	err := guard(ctx, b.conn, b.limits.Transfer, func() error {
-		cmd := b.client.Fetch(imap.UIDSetNum(uid), &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{{Specifier: part, Peek: true}}})
+		cmd := b.client.Fetch(imap.UIDSetNum(uid), &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{section}})
 		for m := cmd.Next(); m != nil; m = cmd.Next() {
 			of, content, err := message(m, most)
 			if err != nil {

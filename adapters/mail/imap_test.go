@@ -352,6 +352,21 @@ func TestTooLargeMailIsOfferedWithItsHeaderAlone(t *testing.T) {
 	}
 }
 
+func TestTooLargeMailWithATooLargeHeaderIsOfferedAsFarAsThatGoes(t *testing.T) {
+	l := newLab(t, mailtest.Options{})
+	l.opt.MaxSize = 10 << 10
+	l.start()
+	field := "X-Invented: " + strings.Repeat("invented ", 100) + "\r\n"
+	if err := l.server.Deliver(peerLV, unit, append([]byte(strings.Repeat(field, 400)), large("big", 1000)...)); err != nil {
+		t.Fatal(err)
+	}
+	l.flow.wait(t, 1)
+	if raw := l.flow.list()[0].Raw; len(raw) != headerMost {
+		t.Errorf("%d bytes offered; want the first %d", len(raw), headerMost)
+	}
+	l.held("Done", 1)
+}
+
 func TestOnlyTheHolderOfTheLeaseReads(t *testing.T) {
 	l := newLab(t, mailtest.Options{})
 	a := l.make()
