@@ -228,6 +228,23 @@ func TestMailBetweenSetUpAndFirstStartIsNewAndOlderIsBacklog(t *testing.T) {
 	}
 }
 
+func TestMailOfAServerWhoseClockIsBehindIsNewAfterARestartToo(t *testing.T) {
+	l := newLab(t, mailtest.Options{})
+	l.start()
+	for n, id := range []string{"before", "after"} {
+		if id == "after" {
+			l.restart()
+		}
+		if err := l.server.DeliverAt(peerLV, unit, message5322(id), time.Now().Add(-time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		l.flow.wait(t, n+1)
+		if l.flow.list()[n].Backlog {
+			t.Errorf("mail that came %s a restart counts as older than the set-up", id)
+		}
+	}
+}
+
 func TestRestartGoesOnWhereItWas(t *testing.T) {
 	l := newLab(t, mailtest.Options{Extensions: mailtest.Extensions{NoMove: true, NoUIDPlus: true}})
 	l.start()

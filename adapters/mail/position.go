@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"math"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -24,7 +23,10 @@ func (r *reader) locate(ctx context.Context, b *box) error {
 		r.queue, r.seen = newQueue(), r.position-1
 		return nil // go on with what this process knows to be settled
 	case ok && validity == b.validity:
-		r.start(b.validity, imap.UID(uid), setUp, math.MaxUint32)
+		// What came after the set-up under an older date (a server's clock that is
+		// behind, a mail moved here from elsewhere) is told from what was there before
+		// by the first reader alone. An old mail too many is better than a new one lost.
+		r.start(b.validity, imap.UID(uid), setUp, imap.UID(uid))
 		return nil
 	case ok:
 		r.a.opt.Log.Warn("the mailbox was numbered anew; mail since the set-up is offered again", "account", r.account, "uidvalidity", b.validity, "before", validity)
