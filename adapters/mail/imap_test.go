@@ -228,6 +228,21 @@ func TestMailBetweenSetUpAndFirstStartIsNewAndOlderIsBacklog(t *testing.T) {
 	}
 }
 
+func TestMailboxWithoutUIDVALIDITYIsReadAfterARestartToo(t *testing.T) {
+	l := newLab(t, mailtest.Options{})
+	a := l.make()
+	if err := l.positions.SetMailPosition(t.Context(), "account", a.opt.Mailbox, 0, 5, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	r := &reader{a: a, account: "account"}
+	if err := r.locate(t.Context(), &box{validity: 0}); err != nil {
+		t.Fatal(err)
+	}
+	if r.settle(5); r.position != 5 || !r.settled[5] {
+		t.Errorf("position = %d, settled = %v; want it to go on at 5", r.position, r.settled)
+	}
+}
+
 func TestMailOfAServerWhoseClockIsBehindIsNewAfterARestartToo(t *testing.T) {
 	l := newLab(t, mailtest.Options{})
 	l.start()

@@ -19,7 +19,7 @@ func (r *reader) locate(ctx context.Context, b *box) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("read the position: %w", err)
-	case ok && validity == b.validity && r.validity == validity:
+	case ok && validity == b.validity && r.validity == validity && r.position > 0: // some servers have no UIDVALIDITY
 		r.queue, r.seen = newQueue(), r.position-1
 		return nil // go on with what this process knows to be settled
 	case ok && validity == b.validity:
