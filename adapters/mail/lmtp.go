@@ -38,7 +38,7 @@ type listener struct {
 }
 
 // listen opens the address of options. A socket that a killed process left
-// behind is taken over; a live one isn't.
+// behind is taken over; a live one isn't, and nothing that is no socket.
 func listen(opt Options) (*listener, error) {
 	network := "tcp"
 	if strings.HasPrefix(opt.LMTP, "/") {
@@ -46,6 +46,9 @@ func listen(opt Options) (*listener, error) {
 		if c, err := net.Dial(network, opt.LMTP); err == nil {
 			c.Close()
 			return nil, fmt.Errorf("listen for LMTP: %s is in use", opt.LMTP)
+		}
+		if info, err := os.Lstat(opt.LMTP); err == nil && info.Mode().Type() != os.ModeSocket {
+			return nil, fmt.Errorf("listen for LMTP: %s is there and is no socket", opt.LMTP)
 		}
 		if err := os.Remove(opt.LMTP); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, fmt.Errorf("listen for LMTP: %w", err)

@@ -197,6 +197,20 @@ func TestSocketThatADeadProcessLeftIsTakenOver(t *testing.T) {
 	l.end()
 }
 
+func TestWhatIsNoSocketIsNotTakenOver(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "liaison.db")
+	if err := os.WriteFile(path, []byte("all the forms"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if l, err := listen(Options{LMTP: path}); err == nil {
+		l.end()
+		t.Error("listen on a file = nil; want an error")
+	}
+	if content, err := os.ReadFile(path); err != nil || string(content) != "all the forms" {
+		t.Errorf("the file holds %q, %v; want it as it was", content, err)
+	}
+}
+
 func TestNamesOfATransport(t *testing.T) {
 	a := transport([]byte("Message-ID: <one@x.example>\r\nSubject: a\r\n\r\nbody\r\n"))
 	for name, raw := range map[string]string{
