@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emersion/go-smtp"
@@ -96,11 +97,21 @@ func (l *listener) end() {
 	}
 }
 
-// peer gives its place back when it is closed.
+// peer gives its place back when it is closed, and knows whether it has said its
+// last: the library takes a chunk (BDAT) that broke off for a whole one.
 type peer struct {
 	net.Conn
-	l    *listener
-	once sync.Once
+	l      *listener
+	once   sync.Once
+	silent atomic.Bool // nothing more can be read
+}
+
+func (p *peer) Read(b []byte) (int, error) {
+	n, err := p.Conn.Read(b)
+	if err != nil {
+		p.silent.Store(true)
+	}
+	return n, err
 }
 
 func (p *peer) Close() error {
@@ -117,8 +128,8 @@ func (p *peer) Close() error {
 // returns after the offers under way.
 func (a *Adapter) serveLMTP(ctx context.Context, l *listener, offer Offer) {
 	var offers sync.WaitGroup
-	s := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) {
-		return &delivery{ctx: ctx, a: a, offer: offer, offers: &offers}, nil
+	s := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
+		return &delivery{ctx: ctx, a: a, peer: c.Conn().(*peer), offer: offer, offers: &offers}, nil // as the listener made it
 	}))
 	s.LMTP, s.Domain = true, a.opt.Hello
 	s.MaxMessageBytes, s.MaxRecipients = a.opt.MaxSize, mostRecipients
@@ -141,6 +152,7 @@ func (a *Adapter) serveLMTP(ctx context.Context, l *listener, offer Offer) {
 type delivery struct {
 	ctx    context.Context
 	a      *Adapter
+	peer   *peer
 	offer  Offer
 	offers *sync.WaitGroup
 
@@ -169,6 +181,9 @@ func (d *delivery) Data(r io.Reader) error {
 	raw, err := io.ReadAll(r)
 	if err != nil {
 		return err // too large, which the library words; or cut short
+	}
+	if d.peer.silent.Load() {
+		return tryAgain // nobody hears it; the mail comes again, whole
 	}
 	in := &gateway.Inbound{Medium: gateway.ByMail, Account: "lmtp:" + d.a.opt.LMTP, Raw: raw, Received: d.a.opt.Clock(),
 		Repeats: []gateway.Repeat{transport(raw)}, Envelope: gateway.Envelope{From: d.from, To: d.to, Seen: true}}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -120,6 +121,26 @@ func TestMailThatIsCutIsNotOffered(t *testing.T) {
 	}
 	if offers, _ := l.flow.counts(); offers != 1 {
 		t.Errorf("offers = %d; want the whole one alone", offers)
+	}
+}
+
+func TestMailOfWhichTheLastChunkIsCutIsNotOffered(t *testing.T) {
+	l, dial := lmtpLab(t)
+	for _, missing := range []int{1, 0} {
+		conn := dial()
+		c := smtp.NewClientLMTP(conn)
+		if err := errors.Join(c.Mail(peerLV, nil), c.Rcpt(unit, nil)); err != nil {
+			t.Fatal(err)
+		}
+		raw := message5322("chunk")
+		fmt.Fprintf(conn, "BDAT %d LAST\r\n%s", len(raw), raw[:len(raw)-missing]) // RFC 3030
+		if err := conn.(*net.UnixConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, conn) // until it has answered, or given up
+		if offers, _ := l.flow.counts(); offers != 1-missing {
+			t.Errorf("offers with %d bytes missing = %d; want %d", missing, offers, 1-missing)
+		}
 	}
 }
 
