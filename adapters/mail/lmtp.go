@@ -179,8 +179,11 @@ func (d *delivery) Data(r io.Reader) error {
 	d.offers.Add(1)
 	defer d.offers.Done()
 	raw, err := io.ReadAll(r)
-	if err != nil {
-		return err // too large, which the library words; or cut short
+	switch {
+	case errors.Is(err, smtp.ErrDataTooLarge), errors.Is(err, smtp.ErrTooLongLine): // one line as long as a mail may be
+		return smtp.ErrDataTooLarge
+	case err != nil:
+		return tryAgain // slow, or cut short: the library would say 554, and the mail bounce
 	}
 	if d.peer.silent.Load() {
 		return tryAgain // nobody hears it; the mail comes again, whole

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 
 	"github.com/emersion/go-smtp"
 
@@ -140,6 +141,16 @@ func TestMailOfWhichTheLastChunkIsCutIsNotOffered(t *testing.T) {
 		_, _ = io.Copy(io.Discard, conn) // until it has answered, or given up
 		if offers, _ := l.flow.counts(); offers != 1-missing {
 			t.Errorf("offers with %d bytes missing = %d; want %d", missing, offers, 1-missing)
+		}
+	}
+}
+
+func TestMailThatIsTooSlowMayComeAgain(t *testing.T) {
+	d := &delivery{a: newLab(t, mailtest.Options{}).make(), offers: new(sync.WaitGroup)}
+	for cause, want := range map[error]int{os.ErrDeadlineExceeded: 451, io.ErrUnexpectedEOF: 451, smtp.ErrDataTooLarge: 552, smtp.ErrTooLongLine: 552} {
+		var refusal *smtp.SMTPError
+		if err := d.Data(iotest.ErrReader(cause)); !errors.As(err, &refusal) || refusal.Code != want {
+			t.Errorf("answer to a mail that ended with %q = %v; want %d", cause, err, want)
 		}
 	}
 }
