@@ -69,7 +69,7 @@ func (a *agent) execute(ctx context.Context) {
 		}
 		wait := time.Hour
 		for _, e := range list {
-			if pause := e.Next.Sub(a.opt.Clock()); pause > 0 {
+			if pause := e.Next.Sub(a.opt.Clock()); pause > 0 && pause <= execPauses[len(execPauses)-1] { // what is further off was noted by a wrong clock
 				wait = min(wait, pause)
 				continue
 			}

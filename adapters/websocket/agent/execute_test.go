@@ -121,6 +121,22 @@ func TestCommandThatLeavesSomethingRunningHasDoneItsWork(t *testing.T) {
 	}
 }
 
+func TestCommandThatFailedUnderAWrongClockDoesNotWaitForThatTime(t *testing.T) {
+	b := newBench(t)
+	b.opt.Exec = []string{"false"}
+	a := b.open()
+	b.take(a, b.form(1, "d1", pl1))
+	list, err := a.errands()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.opt.Clock = func() time.Time { return time.Now().AddDate(12, 0, 0) }
+	a.attend(t.Context(), list[0])
+	a.opt.Clock, a.opt.Exec = time.Now, []string{"true"}
+	b.executing(a)
+	eventually(t, "it ran again", func() bool { return len(b.names("state", "todo")) == 0 })
+}
+
 func TestCommandThatDoesNotExistIsTold(t *testing.T) {
 	b := newBench(t)
 	b.opt.Exec = []string{"/nonexistent/command"}
