@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"time"
 
@@ -31,6 +32,7 @@ type box struct {
 	next     imap.UID // UIDNEXT when it was selected
 	done     string   // folder of settled mail, "" where moving is not safe
 	rejected string
+	noIdle   bool // the server refused it, whatever it says of itself
 }
 
 // openBox connects, logs in and selects the mailbox.
@@ -168,8 +170,28 @@ type facts struct {
 }
 
 // facts asks for size and date of messages. What is missing in the answer has
-// vanished; what came unasked is left out.
+// vanished; of one that the server can't show they are nil. Where it refuses many
+// at once, it is asked for fewer: one damaged mail must not hide the others.
 func (b *box) facts(ctx context.Context, uids []imap.UID) (map[imap.UID]*facts, error) {
+	known, err := b.factsOf(ctx, uids)
+	var refused *imap.Error
+	switch {
+	case !errors.As(err, &refused):
+		return known, err
+	case len(uids) == 1:
+		return map[imap.UID]*facts{uids[0]: nil}, nil
+	}
+	known, err = b.facts(ctx, uids[:len(uids)/2])
+	if err != nil {
+		return nil, err
+	}
+	rest, err := b.facts(ctx, uids[len(uids)/2:])
+	maps.Copy(known, rest)
+	return known, err
+}
+
+// factsOf asks for all of them at once.
+func (b *box) factsOf(ctx context.Context, uids []imap.UID) (map[imap.UID]*facts, error) {
 	known := make(map[imap.UID]*facts, len(uids))
 	err := b.command(ctx, func() error {
 		cmd := b.client.Fetch(imap.UIDSetNum(uids...), &imap.FetchOptions{UID: true, InternalDate: true, RFC822Size: true})
@@ -231,14 +253,18 @@ func (b *box) senders(ctx context.Context, uids []imap.UID) (map[imap.UID][]byte
 	return found, nil
 }
 
-// body fetches a message, or its header alone. A literal longer than most is
-// not drained: it would fill the memory or never end; errTooLong then, and the
-// connection is done for.
+// body fetches a message, or the first most bytes of its header alone. A literal
+// longer than most is not drained: it would fill the memory or never end;
+// errTooLong then, and the connection is done for.
 func (b *box) body(ctx context.Context, uid imap.UID, part imap.PartSpecifier, most int64) ([]byte, error) {
 	var raw []byte
 	found := false
+	section := &imap.FetchItemBodySection{Specifier: part, Peek: true}
+	if part == imap.PartSpecifierHeader {
+		section.Partial = &imap.SectionPartial{Size: most}
+	}
 	err := guard(ctx, b.conn, b.limits.Transfer, func() error {
-		cmd := b.client.Fetch(imap.UIDSetNum(uid), &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{{Specifier: part, Peek: true}}})
+		cmd := b.client.Fetch(imap.UIDSetNum(uid), &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{section}})
 		for m := cmd.Next(); m != nil; m = cmd.Next() {
 			of, content, err := message(m, most)
 			if err != nil {
@@ -309,7 +335,7 @@ func (b *box) move(ctx context.Context, uids imap.UIDSet, folder string) error {
 // idle waits until something came, the time is over or ctx ends. IDLE is a hint:
 // a connection that died looks idle.
 func (b *box) idle(ctx context.Context, until <-chan time.Time) error {
-	if !b.client.Caps().Has(imap.CapIdle) {
+	if b.noIdle || !b.client.Caps().Has(imap.CapIdle) {
 		b.await(ctx, until)
 		return ctx.Err()
 	}
@@ -318,6 +344,11 @@ func (b *box) idle(ctx context.Context, until <-chan time.Time) error {
 		cmd, err = b.client.Idle()
 		return err
 	})
+	var refused *imap.Error
+	if errors.As(err, &refused) { // no reason to log in anew, again and again
+		b.noIdle = true
+		return b.idle(ctx, until)
+	}
 	if err != nil {
 		return fmt.Errorf("idle: %w", err)
 	}

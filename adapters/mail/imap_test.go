@@ -290,6 +290,38 @@ func TestMailBetweenSetUpAndFirstStartIsNewAndOlderIsBacklog(t *testing.T) {
 	}
 }
 
+func TestMailboxWithoutUIDVALIDITYIsReadAfterARestartToo(t *testing.T) {
+	l := newLab(t, mailtest.Options{})
+	a := l.make()
+	if err := l.positions.SetMailPosition(t.Context(), "account", a.opt.Mailbox, 0, 5, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	r := &reader{a: a, account: "account"}
+	if err := r.locate(t.Context(), &box{validity: 0}); err != nil {
+		t.Fatal(err)
+	}
+	if r.settle(5); r.position != 5 || !r.settled[5] {
+		t.Errorf("position = %d, settled = %v; want it to go on at 5", r.position, r.settled)
+	}
+}
+
+func TestMailOfAServerWhoseClockIsBehindIsNewAfterARestartToo(t *testing.T) {
+	l := newLab(t, mailtest.Options{})
+	l.start()
+	for n, id := range []string{"before", "after"} {
+		if id == "after" {
+			l.restart()
+		}
+		if err := l.server.DeliverAt(peerLV, unit, message5322(id), time.Now().Add(-time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		l.flow.wait(t, n+1)
+		if l.flow.list()[n].Backlog {
+			t.Errorf("mail that came %s a restart counts as older than the set-up", id)
+		}
+	}
+}
+
 func TestRestartGoesOnWhereItWas(t *testing.T) {
 	l := newLab(t, mailtest.Options{Extensions: mailtest.Extensions{NoMove: true, NoUIDPlus: true}})
 	l.start()
@@ -412,6 +444,21 @@ func TestTooLargeMailIsOfferedWithItsHeaderAlone(t *testing.T) {
 			l.held("Done", 2)
 		})
 	}
+}
+
+func TestTooLargeMailWithATooLargeHeaderIsOfferedAsFarAsThatGoes(t *testing.T) {
+	l := newLab(t, mailtest.Options{})
+	l.opt.MaxSize = 10 << 10
+	l.start()
+	field := "X-Invented: " + strings.Repeat("invented ", 100) + "\r\n"
+	if err := l.server.Deliver(peerLV, unit, append([]byte(strings.Repeat(field, 400)), large("big", 1000)...)); err != nil {
+		t.Fatal(err)
+	}
+	l.flow.wait(t, 1)
+	if raw := l.flow.list()[0].Raw; len(raw) != headerMost {
+		t.Errorf("%d bytes offered; want the first %d", len(raw), headerMost)
+	}
+	l.held("Done", 1)
 }
 
 func TestOnlyTheHolderOfTheLeaseReads(t *testing.T) {

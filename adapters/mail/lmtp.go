@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emersion/go-smtp"
@@ -38,7 +39,7 @@ type listener struct {
 }
 
 // listen opens the address of options. A socket that a killed process left
-// behind is taken over; a live one isn't.
+// behind is taken over; a live one isn't, and nothing that is no socket.
 func listen(opt Options) (*listener, error) {
 	network := "tcp"
 	if strings.HasPrefix(opt.LMTP, "/") {
@@ -46,6 +47,9 @@ func listen(opt Options) (*listener, error) {
 		if c, err := net.Dial(network, opt.LMTP); err == nil {
 			c.Close()
 			return nil, fmt.Errorf("listen for LMTP: %s is in use", opt.LMTP)
+		}
+		if info, err := os.Lstat(opt.LMTP); err == nil && info.Mode().Type() != os.ModeSocket {
+			return nil, fmt.Errorf("listen for LMTP: %s is there and is no socket", opt.LMTP)
 		}
 		if err := os.Remove(opt.LMTP); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, fmt.Errorf("listen for LMTP: %w", err)
@@ -93,11 +97,21 @@ func (l *listener) end() {
 	}
 }
 
-// peer gives its place back when it is closed.
+// peer gives its place back when it is closed, and knows whether it has said its
+// last: the library takes a chunk (BDAT) that broke off for a whole one.
 type peer struct {
 	net.Conn
-	l    *listener
-	once sync.Once
+	l      *listener
+	once   sync.Once
+	silent atomic.Bool // nothing more can be read
+}
+
+func (p *peer) Read(b []byte) (int, error) {
+	n, err := p.Conn.Read(b)
+	if err != nil {
+		p.silent.Store(true)
+	}
+	return n, err
 }
 
 func (p *peer) Close() error {
@@ -114,8 +128,8 @@ func (p *peer) Close() error {
 // returns after the offers under way.
 func (a *Adapter) serveLMTP(ctx context.Context, l *listener, offer Offer) {
 	var offers sync.WaitGroup
-	s := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) {
-		return &delivery{ctx: ctx, a: a, offer: offer, offers: &offers}, nil
+	s := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
+		return &delivery{ctx: ctx, a: a, peer: c.Conn().(*peer), offer: offer, offers: &offers}, nil // as the listener made it
 	}))
 	s.LMTP, s.Domain = true, a.opt.Hello
 	s.MaxMessageBytes, s.MaxRecipients = a.opt.MaxSize, mostRecipients
@@ -138,6 +152,7 @@ func (a *Adapter) serveLMTP(ctx context.Context, l *listener, offer Offer) {
 type delivery struct {
 	ctx    context.Context
 	a      *Adapter
+	peer   *peer
 	offer  Offer
 	offers *sync.WaitGroup
 
@@ -164,8 +179,14 @@ func (d *delivery) Data(r io.Reader) error {
 	d.offers.Add(1)
 	defer d.offers.Done()
 	raw, err := io.ReadAll(r)
-	if err != nil {
-		return err // too large, which the library words; or cut short
+	switch {
+	case errors.Is(err, smtp.ErrDataTooLarge), errors.Is(err, smtp.ErrTooLongLine): // one line as long as a mail may be
+		return smtp.ErrDataTooLarge
+	case err != nil:
+		return tryAgain // slow, or cut short: the library would say 554, and the mail bounce
+	}
+	if d.peer.silent.Load() {
+		return tryAgain // nobody hears it; the mail comes again, whole
 	}
 	in := &gateway.Inbound{Medium: gateway.ByMail, Account: "lmtp:" + d.a.opt.LMTP, Raw: raw, Received: d.a.opt.Clock(),
 		Repeats: []gateway.Repeat{transport(raw)}, Envelope: gateway.Envelope{From: d.from, To: d.to, Seen: true}}

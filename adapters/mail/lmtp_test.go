@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 
 	"github.com/emersion/go-smtp"
 
@@ -123,6 +125,36 @@ func TestMailThatIsCutIsNotOffered(t *testing.T) {
 	}
 }
 
+func TestMailOfWhichTheLastChunkIsCutIsNotOffered(t *testing.T) {
+	l, dial := lmtpLab(t)
+	for _, missing := range []int{1, 0} {
+		conn := dial()
+		c := smtp.NewClientLMTP(conn)
+		if err := errors.Join(c.Mail(peerLV, nil), c.Rcpt(unit, nil)); err != nil {
+			t.Fatal(err)
+		}
+		raw := message5322("chunk")
+		fmt.Fprintf(conn, "BDAT %d LAST\r\n%s", len(raw), raw[:len(raw)-missing]) // RFC 3030
+		if err := conn.(*net.UnixConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, conn) // until it has answered, or given up
+		if offers, _ := l.flow.counts(); offers != 1-missing {
+			t.Errorf("offers with %d bytes missing = %d; want %d", missing, offers, 1-missing)
+		}
+	}
+}
+
+func TestMailThatIsTooSlowMayComeAgain(t *testing.T) {
+	d := &delivery{a: newLab(t, mailtest.Options{}).make(), offers: new(sync.WaitGroup)}
+	for cause, want := range map[error]int{os.ErrDeadlineExceeded: 451, io.ErrUnexpectedEOF: 451, smtp.ErrDataTooLarge: 552, smtp.ErrTooLongLine: 552} {
+		var refusal *smtp.SMTPError
+		if err := d.Data(iotest.ErrReader(cause)); !errors.As(err, &refusal) || refusal.Code != want {
+			t.Errorf("answer to a mail that ended with %q = %v; want %d", cause, err, want)
+		}
+	}
+}
+
 func TestPeersThatHoldTheLineDoNotHoldUpTheEnd(t *testing.T) {
 	l, dial := lmtpLab(t)
 	for range quick.withDefaults().Peers + 3 {
@@ -195,6 +227,20 @@ func TestSocketThatADeadProcessLeftIsTakenOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.end()
+}
+
+func TestWhatIsNoSocketIsNotTakenOver(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "liaison.db")
+	if err := os.WriteFile(path, []byte("all the forms"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if l, err := listen(Options{LMTP: path}); err == nil {
+		l.end()
+		t.Error("listen on a file = nil; want an error")
+	}
+	if content, err := os.ReadFile(path); err != nil || string(content) != "all the forms" {
+		t.Errorf("the file holds %q, %v; want it as it was", content, err)
+	}
 }
 
 func TestNamesOfATransport(t *testing.T) {

@@ -3,7 +3,6 @@ package mail
 import (
 	"context"
 	"iter"
-	"math"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -24,7 +23,10 @@ func (r *reader) locate(ctx context.Context, b *box) error {
 	case ok && validity == b.validity && r.validity == validity && imap.UID(uid) == r.position:
 		return nil // no other process has read: go on with what this one knows
 	case ok && validity == b.validity:
-		r.start(b.validity, imap.UID(uid), setUp, math.MaxUint32)
+		// What came after the set-up under an older date (a server's clock that is
+		// behind, a mail moved here from elsewhere) is told from what was there before
+		// by the first reader alone. An old mail too many is better than a new one lost.
+		r.start(b.validity, imap.UID(uid), setUp, imap.UID(uid))
 		return nil
 	case ok:
 		r.a.opt.Log.Warn("the mailbox was numbered anew; mail since the set-up is offered again", "account", r.account, "uidvalidity", b.validity, "before", validity)
@@ -86,7 +88,7 @@ func (b *box) firstSince(ctx context.Context, at time.Time, next imap.UID) (imap
 			return 0, err
 		}
 		for _, uid := range uids {
-			if f, there := known[uid]; there && !f.at.Before(at) {
+			if f, there := known[uid]; there && (f == nil || !f.at.Before(at)) { // who knows when that came
 				return uid, nil
 			}
 		}

@@ -19,7 +19,7 @@ const (
 type waiting struct {
 	uid    imap.UID
 	sender string
-	known  *facts    // nil: it vanished before it could be asked for
+	known  *facts    // nil: it vanished before it could be asked for, or can't be shown
 	since  time.Time // when it was first seen
 	before int       // messages of the same sender that waited already
 	tries  int       // connections that ended over it

@@ -70,7 +70,11 @@ func (a *agent) submit(ctx context.Context, c *websocket.Client, j *job) (*verdi
 func (a *agent) conclude(j *job, source, where string, v *verdict) error {
 	dir := a.path("out", where)
 	if j.about.As == "" {
-		j.about.As = freeWithAnswer(dir, filepath.Base(source))
+		as, err := freeWithAnswer(dir, shortName(filepath.Base(source), nameMost))
+		if err != nil {
+			return err
+		}
+		j.about.As = as
 		if err := a.writeAbout(j); err != nil {
 			return err
 		}
@@ -107,15 +111,23 @@ func (a *agent) conclude(j *job, source, where string, v *verdict) error {
 
 const answerEnding = ".answer.txt"
 
+// nameMost is how many bytes of its name a form keeps in out/sent or out/failed:
+// the files beside it have longer ones, and a file system takes 255.
+const nameMost = 200
+
 func stemOf(name string) string { return strings.TrimSuffix(name, filepath.Ext(name)) }
 
 // freeWithAnswer is the first name that is free together with its answer's: a.txt
 // and a.json have the same.
-func freeWithAnswer(dir, name string) string {
+func freeWithAnswer(dir, name string) (string, error) {
 	for n := 1; ; n++ {
 		try := variant(name, n)
-		if !exists(filepath.Join(dir, try)) && !exists(filepath.Join(dir, stemOf(try)+answerEnding)) {
-			return try
+		there, err := taken(filepath.Join(dir, try))
+		if err == nil && !there {
+			there, err = taken(filepath.Join(dir, stemOf(try)+answerEnding))
+		}
+		if err != nil || !there {
+			return try, err
 		}
 	}
 }

@@ -69,11 +69,33 @@ func move(from, to string) error {
 	return errors.Join(syncDir(filepath.Dir(to)), syncDir(filepath.Dir(from)))
 }
 
+// empty takes away what is in a folder and leaves the folder, if there is one.
+func empty(dir string) error {
+	left, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range left {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+	}
+	return err
+}
+
 // exists reports whether there is something at a path; what can't be looked at
 // is taken for being there.
 func exists(path string) bool {
+	there, err := taken(path)
+	return there || err != nil
+}
+
+// taken is exists for who looks for a free name: where nothing can be looked at,
+// none is.
+func taken(path string) (bool, error) {
 	_, err := os.Lstat(path)
-	return !errors.Is(err, fs.ErrNotExist)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // readIfThere reads a file; one that isn't there is nil and no error.

@@ -51,7 +51,7 @@ func (a *agent) takeDropped(box *outbox) ([]*job, error) {
 		}
 	}
 	for _, name := range others {
-		note := a.path("out", "failed", name+".answer.txt")
+		note := a.path("out", "failed", shortName(name, nameMost)+answerEnding)
 		if !exists(note) {
 			err = errors.Join(err, writeWhole(note, []byte(say(a.opt.Language, "not-taken", "name", name)+"\n")))
 		}

@@ -206,6 +206,25 @@ func TestAnswersOfFilesThatDifferInTheirEndingDont(t *testing.T) {
 	}
 }
 
+func TestFormsWithTheLongestNamesAreSettled(t *testing.T) {
+	b := newBench(t)
+	a := b.open()
+	long := strings.Repeat("ж", 125)
+	b.drop(long+".json", "no form")
+	a.handle(t, long+".json")
+	put(t, b.path("out"), long+".docx", "x")
+	box := newOutbox(b.path("out"))
+	for range looksElse {
+		if _, err := a.takeDropped(box); err != nil {
+			t.Fatal(err)
+		}
+	}
+	short := strings.Repeat("ж", 97)
+	if got := b.names("out", "failed"); !slices.Equal(got, []string{short + ".answer.txt", short + ".docx.answer.txt", short + ".json"}) {
+		t.Errorf("failed = %v; want both told, under a name that leaves room for the answer's", got)
+	}
+}
+
 func sum(content string) string {
 	s := sha256.Sum256([]byte(content))
 	return hex.EncodeToString(s[:])

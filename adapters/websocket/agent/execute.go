@@ -69,7 +69,7 @@ func (a *agent) execute(ctx context.Context) {
 		}
 		wait := time.Hour
 		for _, e := range list {
-			if pause := e.Next.Sub(a.opt.Clock()); pause > 0 {
+			if pause := e.Next.Sub(a.opt.Clock()); pause > 0 && pause <= execPauses[len(execPauses)-1] { // what is further off was noted by a wrong clock
 				wait = min(wait, pause)
 				continue
 			}
@@ -166,8 +166,10 @@ func (a *agent) command(ctx context.Context, folder string) (output string, err 
 	cmd.WaitDelay = 5 * time.Second // a grandchild that holds the pipes
 	var printed tail
 	cmd.Stdout, cmd.Stderr = &printed, &printed
-	err = cmd.Run()
-	if limited.Err() != nil && ctx.Err() == nil {
+	if err = cmd.Run(); errors.Is(err, exec.ErrWaitDelay) {
+		err = nil // it ended well, and left something running
+	}
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
 		err = fmt.Errorf("it took longer than %s and was ended", a.opt.ExecTimeout)
 	}
 	return printed.String(), err

@@ -4,7 +4,9 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -99,6 +101,40 @@ func TestCommandThatHangsIsEndedWithAllItStarted(t *testing.T) {
 		stat, err := os.ReadFile("/proc/" + child + "/stat")
 		return err != nil || strings.Contains(string(stat), ") Z ")
 	})
+}
+
+func TestCommandThatLeavesSomethingRunningHasDoneItsWork(t *testing.T) {
+	b := newBench(t)
+	b.script("sleep 600 & echo $! > " + b.path("child"))
+	a := b.open()
+	b.take(a, b.form(1, "d1", pl1))
+	list, err := a.errands()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := a.attend(t.Context(), list[0])
+	if child, err := strconv.Atoi(strings.TrimSpace(b.read("child"))); err == nil {
+		_ = syscall.Kill(child, syscall.SIGKILL)
+	}
+	if again != 0 || exists(b.path("in", pl1, failedFile)) || len(b.names("state", "todo")) != 0 {
+		t.Errorf("it runs again after %s, waiting = %v; want it done", again, b.names("state", "todo"))
+	}
+}
+
+func TestCommandThatFailedUnderAWrongClockDoesNotWaitForThatTime(t *testing.T) {
+	b := newBench(t)
+	b.opt.Exec = []string{"false"}
+	a := b.open()
+	b.take(a, b.form(1, "d1", pl1))
+	list, err := a.errands()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.opt.Clock = func() time.Time { return time.Now().AddDate(12, 0, 0) }
+	a.attend(t.Context(), list[0])
+	a.opt.Clock, a.opt.Exec = time.Now, []string{"true"}
+	b.executing(a)
+	eventually(t, "it ran again", func() bool { return len(b.names("state", "todo")) == 0 })
 }
 
 func TestCommandThatDoesNotExistIsTold(t *testing.T) {

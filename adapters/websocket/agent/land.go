@@ -66,9 +66,9 @@ func (a *agent) land(d websocket.Delivery) error {
 	if reference == "" {
 		reference = d.Reference
 	}
-	name, known := a.place(safeName(reference), string(d.ID), got.formJSON)
-	if known {
-		return nil
+	name, known, err := a.place(safeName(reference), string(d.ID), got.formJSON)
+	if err != nil || known {
+		return err
 	}
 	if err := a.prepare(got, d, name); err != nil {
 		return err
@@ -94,7 +94,10 @@ func (a *agent) landedBefore(id gateway.DeliveryID) (bool, error) {
 // replaces is marked, a test call is being answered, the command is told.
 func (a *agent) prepare(got *received, d websocket.Delivery, name string) error {
 	temp := a.path("state", "landing")
-	if err := os.RemoveAll(temp); err != nil { // of a crash
+	if err := empty(temp); err != nil { // of a crash, whose note may name this very delivery: without the folder it would count as landed
+		return err
+	}
+	if err := a.step("cleared"); err != nil {
 		return err
 	}
 	if err := a.write(got, temp, string(d.ID)); err != nil {
@@ -128,18 +131,18 @@ func (a *agent) landingNow() (l landing, err error) {
 // place finds the name under which a form lands: the first that is free, unless
 // one on the way holds this delivery or the very same form (sent again, or over
 // another channel).
-func (a *agent) place(name, delivery string, formJSON []byte) (free string, known bool) {
+func (a *agent) place(name, delivery string, formJSON []byte) (free string, known bool, err error) {
 	for n := 1; ; n++ {
 		try := variant(name, n)
 		dir := a.path("in", try)
-		if !exists(dir) {
-			return try, false
+		if there, err := taken(dir); err != nil || !there {
+			return try, false, err
 		}
 		if id, err := os.ReadFile(filepath.Join(dir, "delivery")); err == nil && string(bytes.TrimSpace(id)) == delivery {
-			return try, true
+			return try, true, nil
 		}
 		if kept, err := os.ReadFile(filepath.Join(dir, "form.json")); err == nil && bytes.Equal(kept, formJSON) {
-			return try, true
+			return try, true, nil
 		}
 	}
 }
@@ -157,7 +160,10 @@ func (a *agent) write(r *received, dir, delivery string) error {
 		}
 	}
 	for i, f := range r.attachments {
-		name := free(attachments, safeName(f.Name))
+		name, err := free(attachments, safeName(f.Name))
+		if err != nil {
+			return err
+		}
 		if err := writeSynced(filepath.Join(attachments, name), f.Content); err != nil {
 			return err
 		}

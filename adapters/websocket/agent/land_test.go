@@ -97,6 +97,23 @@ func TestFailureAtAnyStepLandsOnce(t *testing.T) {
 	}
 }
 
+func TestLandingThatFailsAgainWhileItIsClearedLandsOnce(t *testing.T) {
+	b := newBench(t)
+	d := b.delivery(b.form(1, "d1", pl1))
+	for _, at := range []string{"written", "cleared"} { // the second clears what the first left
+		a := b.open()
+		a.dies(at)
+		if err := a.take(t.Context(), d); !errors.Is(err, errKilled) {
+			t.Fatalf("take that dies at %q = %v; want the failure felt", at, err)
+		}
+		a.close()
+	}
+	a := b.open()
+	if err := a.take(t.Context(), d); err != nil || !slices.Equal(b.names("in"), []string{pl1}) {
+		t.Errorf("take after both = %v, landed %v, position %d; want %s", err, b.names("in"), a.state.Position(), pl1)
+	}
+}
+
 func TestRepeatIsDroppedHoweverItComes(t *testing.T) {
 	b := newBench(t)
 	a := b.open()
@@ -285,9 +302,33 @@ func TestFullDiskLosesNothing(t *testing.T) {
 	t.Error("20 attachments of 50 kB fit on a disk of 300 kB")
 }
 
+func TestFolderThatCannotBeLookedIntoIsAnErrorNotASearchWithoutEnd(t *testing.T) {
+	for _, folder := range []string{"in", "out/failed"} {
+		t.Run(folder, func(t *testing.T) {
+			b := newBench(t)
+			a := b.open()
+			b.drop("x.json", "no form")
+			if err := os.RemoveAll(b.path(folder)); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(b.path(folder), nil, 0o600); err != nil { // as a share that went away, nothing can be asked of it
+				t.Fatal(err)
+			}
+			if folder == "in" {
+				if err := a.take(t.Context(), b.delivery(b.form(1, "d1", pl1))); !errors.Is(err, syscall.ENOTDIR) {
+					t.Errorf("take = %v; want what is wrong with the folder", err)
+				}
+			} else if left := a.handle(t, "x.json"); len(left) != 1 || left[0].tries != 1 {
+				t.Errorf("jobs = %v; want one that is tried again", left)
+			}
+		})
+	}
+}
+
 func TestNamesOfAttachmentsCantLeaveTheirFolder(t *testing.T) {
 	for name, want := range map[string]string{
 		"../../etc/passwd": "passwd", `C:\Windows\x.exe`: "x.exe", ".ssh": "ssh", "": "file_", "..": "file_", "con.txt": "file_con.txt",
+		"COM2.txt": "file_COM2.txt", "lpt9": "file_lpt9", "nul .pdf": "file_nul .pdf", "conin$": "file_conin$", "COM²": "file_COM²", "com10.txt": "com10.txt",
 		"a\x00b\nc": "a_b_c", "photo\u202egpj.exe": "photo_gpj.exe", "šķūnis.pdf": "šķūnis.pdf", "a;b": "a_b", "\xff.txt": "_.txt",
 	} {
 		if got := safeName(name); got != want {

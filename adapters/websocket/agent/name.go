@@ -2,16 +2,18 @@ package agent
 
 import (
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
 )
 
 // free returns name, or name with the first "~2", "~3"… that isn't taken.
-func free(dir, name string) string {
+func free(dir, name string) (string, error) {
 	for n := 1; ; n++ {
-		if try := variant(name, n); !exists(filepath.Join(dir, try)) {
-			return try
+		try := variant(name, n)
+		if there, err := taken(filepath.Join(dir, try)); err != nil || !there {
+			return try, err
 		}
 	}
 }
@@ -38,15 +40,22 @@ func safeName(name string) string {
 		return r
 	}, name)
 	name = strings.TrimRight(strings.TrimLeft(shortName(name, 100), ". -"), ". ")
-	switch stem, _, _ := strings.Cut(strings.ToUpper(name), "."); stem {
-	case "", "CON", "PRN", "AUX", "NUL", "COM1", "LPT1":
+	stem, _, _ := strings.Cut(name, ".")
+	if stem = strings.TrimRight(stem, " "); stem == "" || device.MatchString(stem) {
 		return "file_" + name
 	}
 	return name
 }
 
+// device is what Windows takes for a device, whatever the ending ("Naming Files,
+// Paths, and Namespaces").
+var device = regexp.MustCompile(`^(?i:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(COM|LPT)[0-9¹²³])$`)
+
 // shortName cuts a name to so many bytes and keeps a short ending.
 func shortName(name string, most int) string {
+	if len(name) <= most {
+		return name
+	}
 	ext := filepath.Ext(name)
 	if len(ext) > 20 {
 		ext = ""

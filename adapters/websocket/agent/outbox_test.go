@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -146,6 +148,29 @@ func TestWhatCannotBeReadFailsWithWords(t *testing.T) {
 			t.Errorf("answer = %q; want why", got)
 		}
 	})
+}
+
+func TestFormWhoseMoveCannotBeSyncedIsNotLost(t *testing.T) {
+	if os.Getuid() == 0 {
+		t.Skip("root may read everything")
+	}
+	b := newBench(t)
+	a := b.open()
+	b.drop("x.json", `{"A1":"SEZ"}`)
+	a.step = func(string) error { return os.Chmod(b.path("out"), 0o300) } // the move goes, the folder can't be opened to sync it
+	if _, err := a.adopt("x.json"); !errors.Is(err, fs.ErrPermission) {
+		t.Fatalf("adopt = %v; want the folder's error", err)
+	}
+	if err := os.Chmod(b.path("out"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	jobs := a.newJobs(nil)
+	if len(jobs) != 1 {
+		t.Fatalf("jobs = %v; want the one that the form moved into", jobs)
+	}
+	if source, err := a.source(jobs[0]); err != nil || filepath.Base(source) != "x.json" {
+		t.Errorf("source = %q, %v; want x.json", source, err)
+	}
 }
 
 // handle takes one thing out of out and works on it as far as it goes without a
