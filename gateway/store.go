@@ -71,8 +71,9 @@ type Store interface {
 	// participant's session; when none does and its channel's share is over, by any
 	// node, marked Unreachable. Phone deliveries are never claimed.
 	Claim(ctx context.Context, want Want, now time.Time) ([]Delivery, error)
-	// Holds reports whether a claim may still be this process's alone.
-	Holds(d Delivery) bool
+	// Holds reports whether a claim is still this process's alone; from then on it
+	// is for as long as an attempt may last. An error: nobody knows, ask again.
+	Holds(ctx context.Context, d Delivery) (bool, error)
 
 	// Finish appends the attempt's evidence always, and where the fence still
 	// holds applies Next and what consequence returns (a notice to the sender, an
