@@ -152,8 +152,8 @@ func (t *tx) insertDelivery(f *gateway.Form, n gateway.NewDelivery) error {
 }
 
 // follows is the delivery that one of a correction or cancellation mustn't
-// overtake: the original's to the same participant, where an attempt at it is
-// under way; "" else.
+// overtake: that of the original, or of an earlier correction, to the same
+// participant, where an attempt at it is under way; "" else.
 func (t *tx) follows(f *gateway.Form, p operation.ParticipantCode) (id string, err error) {
 	if f.Type != "COR" && f.Type != "CAN" || f.Answers == "" {
 		return "", nil
@@ -162,11 +162,20 @@ func (t *tx) follows(f *gateway.Form, p operation.ParticipantCode) (id string, e
 	if err != nil {
 		return "", err
 	}
-	err = t.row(`SELECT id FROM delivery WHERE form = $1 AND participant = $2 AND state = 'pending' AND lease_until > $3`, string(f.Answers), string(p), now).Scan(&id)
-	if err = notFound(err); err != nil && !errors.Is(err, gateway.ErrNotFound) {
-		return "", fmt.Errorf("look for an attempt at what is replaced: %w", err)
+	versions, err := t.versions(f.Answers)
+	if err != nil {
+		return "", err
 	}
-	return id, nil
+	for _, v := range slices.Backward(versions) {
+		err = notFound(t.row(`SELECT id FROM delivery WHERE form = $1 AND participant = $2 AND state = 'pending' AND lease_until > $3`, string(v), string(p), now).Scan(&id))
+		if err == nil {
+			return id, nil
+		}
+		if !errors.Is(err, gateway.ErrNotFound) {
+			return "", fmt.Errorf("look for an attempt at what is replaced: %w", err)
+		}
+	}
+	return "", nil
 }
 
 // appendEvidence appends to a delivery's attempts, always.

@@ -92,7 +92,7 @@ func (t *tx) follow(r *deliveryRow, a *gateway.Attempt) error {
 		return t.put(`UPDATE delivery SET owner = '', lease_until = 0 WHERE id = $1`, r.id)
 	}
 	if next.State == gateway.Pending && r.dropped != 0 {
-		return t.withhold(waitingDelivery{r.id, r.operation}, superseded)
+		return t.withhold(waitingDelivery{id: r.id, operation: r.operation}, superseded)
 	}
 	state := r.state
 	switch {
