@@ -435,6 +435,26 @@ func TestWhoWaitsForAFormThatIsCorrectedGetsTheCorrectedOne(t *testing.T) {
 	f.gets("LV", "PL|EE")
 }
 
+func TestACorrectionThatWasHeldReplacesItsOriginalWhenItIsReleased(t *testing.T) {
+	f := newFlow(t)
+	r := f.submit("LV", seizure("PL"), gateway.Accepted)
+	f.pass(0)
+	f.got("PL")
+	held := f.submit("LV", "A1: [COR]\nA5: ["+r.Reference+"]\nA7: [QQ]\nA9: [U]\nC4: [240]\n", gateway.Held)
+	form, err := f.store.Form(t.Context(), held.Form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.store.ReleaseForm(t.Context(), held.Form, "A. Invented", "called LV", f.g.Released(t.Context(), form)); err != nil {
+		t.Fatal(err)
+	}
+	f.pass(0)
+	f.gets("PL", "CORRECTED, C4: was 120, now 240|C1: [TOBA]|C4: [240]")
+	if was, err := f.store.Form(t.Context(), r.Form); err != nil || was.State != gateway.FormCorrected {
+		t.Errorf("the original is %s (%v); want corrected", was.State, err)
+	}
+}
+
 func TestACorrectionGoesOnFromTheOneBeforeIt(t *testing.T) {
 	f := newFlow(t)
 	r := f.submit("LV", seizure("PL"), gateway.Accepted)
