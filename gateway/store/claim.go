@@ -221,7 +221,7 @@ func (c *claiming) lane(lane gateway.Lane) error {
 	switch lane.Channel {
 	case operation.PGPMail, operation.Mail:
 	case operation.WebSocket:
-		where, err := c.reachable(lane)
+		where, err := c.t.reachable(lane, c.clock)
 		if err != nil || where == elsewhere {
 			return err
 		}
@@ -274,12 +274,12 @@ const (
 	nowhere
 )
 
-func (c *claiming) reachable(lane gateway.Lane) (where, error) {
-	s := c.t.s
+func (t *tx) reachable(lane gateway.Lane, clock int64) (where, error) {
+	s := t.s
 	var node string
 	var epoch int64
-	err := c.t.row(`SELECT s.node, s.epoch FROM session s JOIN node n ON n.name = s.node AND n.epoch = s.epoch
-		WHERE s.operation = $1 AND s.participant = $2 AND s.id <> '' AND n.beat > $3`, string(lane.Operation), string(lane.Participant), c.clock-deadAfter.Milliseconds()).Scan(&node, &epoch)
+	err := t.row(`SELECT s.node, s.epoch FROM session s JOIN node n ON n.name = s.node AND n.epoch = s.epoch
+		WHERE s.operation = $1 AND s.participant = $2 AND s.id <> '' AND n.beat > $3`, string(lane.Operation), string(lane.Participant), clock-deadAfter.Milliseconds()).Scan(&node, &epoch)
 	switch {
 	case notFound(err) == gateway.ErrNotFound:
 		return nowhere, nil

@@ -3,8 +3,10 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"liaison/gateway"
+	"liaison/gateway/operation"
 )
 
 // Finish implements gateway.Store.
@@ -94,6 +96,15 @@ func (t *tx) follow(r *deliveryRow, a *gateway.Attempt) error {
 	if next.State == gateway.Pending && r.dropped != 0 {
 		return t.withhold(waitingDelivery{id: r.id, operation: r.operation}, superseded)
 	}
+	if a.Delivery.Unreachable && next.State == gateway.Pending && next.Channel == operation.WebSocket {
+		came, err := t.cameMeanwhile(r)
+		if err != nil {
+			return err
+		}
+		if came {
+			next.RetryAt = time.Time{} // it is due as it was
+		}
+	}
 	state := r.state
 	switch {
 	case r.state == gateway.Withheld:
@@ -123,6 +134,17 @@ func (t *tx) follow(r *deliveryRow, a *gateway.Attempt) error {
 	}
 	t.makeDue(r.operation, r.participant, string(next.Channel))
 	return t.moveTo(r, a)
+}
+
+// cameMeanwhile reports whether the participant whose absence is being recorded has a
+// session by now: what its opening made due at once would wait for the next one.
+func (t *tx) cameMeanwhile(r *deliveryRow) (bool, error) {
+	now, err := t.clock()
+	if err != nil {
+		return false, err
+	}
+	where, err := t.reachable(gateway.Lane{Operation: operation.Code(r.operation), Participant: operation.ParticipantCode(r.participant)}, now)
+	return where != nowhere, err
 }
 
 // moveTo sets the channel of the next attempt; another channel counts its

@@ -60,6 +60,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Record) {
 		{"PhoneAndFutureAreNeverClaimed", neverClaimed},
 		{"WebSocketGoesToTheSessionsNode", websocketClaims},
 		{"ASessionThatEndsDuringAClaimMakesNothingUnreachable", sessionEndsDuringClaim},
+		{"WhoConnectsWhileItsAbsenceIsRecordedWaitsNoLonger", connectsMeanwhile},
 		{"ALongQueueOfOneLaneIsClaimedWithoutAnythingElseThatWakes", longQueue},
 		{"FinishAfterTheLeaseRecordsEvidenceAlone", fencedFinish},
 		{"AttemptsCountAnewOnAnotherChannel", channelChange},
