@@ -180,7 +180,7 @@ func (t *tx) follows(f *gateway.Form, p operation.ParticipantCode) (id string, e
 
 // appendEvidence appends to a delivery's attempts, always.
 func (t *tx) appendEvidence(op string, e gateway.Evidence) error {
-	detail, err := t.seal(op, "attempt", string(e.Delivery), "detail", []byte(e.Detail))
+	detail, err := t.sealNote(op, "attempt", string(e.Delivery), "detail", e.Detail)
 	if err != nil {
 		return err
 	}
@@ -219,7 +219,7 @@ func (t *tx) advance(r *deliveryRow, e gateway.Evidence) error {
 	if e.State.Rank() >= gateway.ConfirmedBySystem.Rank() {
 		reason, confirmed = "", millis(e.At)
 	}
-	sealed, err := t.seal(r.operation, "delivery", r.id, "reason", []byte(reason))
+	sealed, err := t.sealNote(r.operation, "delivery", r.id, "reason", reason)
 	if err != nil {
 		return err
 	}

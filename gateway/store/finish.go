@@ -111,7 +111,7 @@ func (t *tx) follow(r *deliveryRow, a *gateway.Attempt) error {
 	case next.State == gateway.Withheld && r.state == gateway.Pending, next.State.Rank() > r.state.Rank():
 		state = next.State
 	}
-	reason, err := t.seal(r.operation, "delivery", r.id, "reason", []byte(next.Reason))
+	reason, err := t.sealNote(r.operation, "delivery", r.id, "reason", next.Reason)
 	if err != nil {
 		return err
 	}

@@ -248,7 +248,7 @@ type waitingDelivery struct {
 }
 
 func (t *tx) withhold(d waitingDelivery, reason string) error {
-	sealed, err := t.seal(d.operation, "delivery", d.id, "reason", []byte(reason))
+	sealed, err := t.sealNote(d.operation, "delivery", d.id, "reason", reason)
 	if err != nil {
 		return err
 	}
