@@ -49,6 +49,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Record) {
 		{"BlameCountsTheMessagesFaultAlone", blame},
 		{"AcceptTwiceIsOneForm", acceptTwice},
 		{"NamesOfAnyBytesAreRecordedAndKnownAgain", anyNames},
+		{"AReferenceOfAnyBytesIsLookedUp", anyReferences},
 		{"AcceptAtOnceIsOneForm", acceptAtOnce},
 		{"AnExclusiveNameWithOtherBytesIsAnError", exclusiveNames},
 		{"ADecisionThatFailsRecordsNothing", failingDecision},
