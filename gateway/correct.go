@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 
 	"liaison/gateway/form"
@@ -29,21 +31,48 @@ func (h *handling) correct(sent *form.Form, f *Form, origin *Form) (*correction,
 		return nil, nil
 	}
 	f.Answers = origin.ID
-	f.Nominal = f.Nominal || origin.Nominal
-	if origin.Priority.Rank() < f.Priority.Rank() {
-		f.Priority = origin.Priority
+	latest, version, err := h.latest(origin)
+	if err != nil {
+		return nil, err
+	}
+	f.Nominal = f.Nominal || origin.Nominal || latest.Nominal
+	for _, p := range []Priority{origin.Priority, latest.Priority} {
+		if p.Rank() < f.Priority.Rank() {
+			f.Priority = p
+		}
 	}
 	if f.Type == "CAN" {
 		return &correction{origin, FormCancelled}, nil
 	}
-	whole, changes, problems := form.Apply(origin.Content.Boxes, sent)
+	whole, changes, problems := form.Apply(version, sent)
 	h.m.Problems = append(h.m.Problems, problems...)
 	h.m.Problems = append(h.m.Problems, form.Check(whole, form.Context{Profile: profile(h.op), Phase: string(h.op.PhaseAt(h.now)), Now: h.now, Legal: h.op.LegalBasis, Received: true})...)
 	f.Nominal = f.Nominal || form.IsNominal(whole, profile(h.op))
 	f.Content.Changes = changes
 	f.Content.Whole = whole.JSON()
-	keepStrict(f.Content.Boxes, origin.Content.Boxes)
+	keepStrict(f.Content.Boxes, version)
 	return &correction{origin, FormCorrected}, nil
+}
+
+// latest is the newest correction of a form, or itself where there is none, and what
+// the form says by now: corrections name the original, and each goes on from the one
+// before it.
+func (h *handling) latest(origin *Form) (*Form, *form.Form, error) {
+	if origin.State != FormCorrected {
+		return origin, origin.Content.Boxes, nil
+	}
+	c, err := h.g.opt.Reads.Corrected(h.ctx, origin)
+	if errors.Is(err, ErrNotFound) {
+		return origin, origin.Content.Boxes, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	whole, _ := form.ParseJSON(c.Content.Whole)
+	if whole == nil {
+		return nil, nil, fmt.Errorf("read the corrected form of %s: it can't be parsed", c.ID)
+	}
+	return c, whole, nil
 }
 
 // Markings, weakest first.
@@ -63,14 +92,21 @@ func keepStrict(boxes, origin *form.Form) {
 }
 
 // recipients are whom the form goes to: those that it names and, for a
-// correction or cancellation, everyone who received the original. The original
+// correction or cancellation, everyone who received the original or a correction of
+// it. Who still waits for the original gets what is corrected instead. The original
 // is settled in the same transaction.
 func (h *handling) recipients(l Ledger, f Form, c *correction) ([]operation.ParticipantCode, error) {
 	named, _ := h.op.Expand(f.Content.Boxes.All("A7"), h.g.opt.Code, h.sender.Code)
 	if c == nil {
 		return named, nil
 	}
-	reached, err := l.Replace(c.origin.ID, c.state)
+	return replace(l, c.origin.ID, c.state, named)
+}
+
+// replace settles the original of a correction or cancellation, and adds to those whom
+// that names who else must hear of it.
+func replace(l Ledger, origin FormID, state FormState, named []operation.ParticipantCode) ([]operation.ParticipantCode, error) {
+	reached, err := l.Replace(origin, state)
 	if err != nil {
 		return nil, err
 	}

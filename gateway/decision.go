@@ -3,11 +3,14 @@ package gateway
 import (
 	"context"
 	"time"
+
+	"liaison/gateway/operation"
 )
 
 // Released decides what follows when a person releases a held form: it goes to
-// whom it names, under today's policy, and its sender hears of it. The store
-// writes who and why into the audit log.
+// whom it names, under today's policy, and its sender hears of it. A correction or
+// cancellation replaces its original now. The store writes who and why into the audit
+// log.
 func (g *Gateway) Released(ctx context.Context, f *Form) func(Ledger) (*Decision, error) {
 	now := g.opt.Now()
 	return func(l Ledger) (*Decision, error) {
@@ -20,6 +23,9 @@ func (g *Gateway) Released(ctx context.Context, f *Form) func(Ledger) (*Decision
 		}
 		d := &Decision{Verdict: Accepted, Operation: f.Operation, Sender: f.Sender, Subject: f.ID}
 		recipients, _ := op.Expand(f.Content.Boxes.All("A7"), g.opt.Code, f.Sender)
+		if recipients, err = g.replacing(l, d, f, recipients, now); err != nil {
+			return nil, err
+		}
 		var deliveries []NewDelivery
 		for _, to := range recipients {
 			nd, _ := g.delivery(op, f, to, now)
@@ -29,6 +35,21 @@ func (g *Gateway) Released(ctx context.Context, f *Form) func(Ledger) (*Decision
 		d.Due = g.starts(op, f, now)
 		return d, g.tellOutcome(ctx, l, d, f, "released", now)
 	}
+}
+
+// replacing settles what a released correction or cancellation is about, and adds to
+// its recipients who else must hear of that.
+func (g *Gateway) replacing(l Ledger, d *Decision, f *Form, named []operation.ParticipantCode, now time.Time) ([]operation.ParticipantCode, error) {
+	state := map[string]FormState{"COR": FormCorrected, "CAN": FormCancelled}[f.Type]
+	if state == "" || f.Answers == "" {
+		return named, nil
+	}
+	origin, err := l.Form(f.Answers)
+	if err != nil {
+		return nil, err
+	}
+	d.Audit = append(d.Audit, AuditEntry{Kind: Alteration, At: now, Actor: string(f.Sender), Action: "form " + string(state), Operation: f.Operation, Reference: origin.Reference})
+	return replace(l, origin.ID, state, named)
 }
 
 // Declined decides what follows when a person refuses a held form.

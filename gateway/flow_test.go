@@ -419,3 +419,76 @@ func TestTemplateGoesToARegisteredAddressAlone(t *testing.T) {
 	f.pass(0)
 	f.gets("EE", "PLAIN|call the number you had before")
 }
+
+func TestWhoWaitsForAFormThatIsCorrectedGetsTheCorrectedOne(t *testing.T) {
+	f := newFlow(t)
+	f.outcome["PL"] = gateway.Deferred
+	r := f.submit("LV", seizure("PL, EE"), gateway.Accepted)
+	f.pass(0)
+	f.got("EE")
+	f.got("LV")
+	f.submit("LV", "A1: [COR]\nA5: ["+r.Reference+"]\nC4: [240]\n", gateway.Accepted)
+	delete(f.outcome, "PL")
+	f.pass(time.Hour)
+	f.gets("PL", "CORRECTED, C4: was 120, now 240|C1: [TOBA]|C4: [240]")
+	f.gets("EE", "CORRECTED, C4: was 120, now 240|C1: [TOBA]|C4: [240]")
+	f.gets("LV", "PL|EE")
+}
+
+func TestACorrectionThatWasHeldReplacesItsOriginalWhenItIsReleased(t *testing.T) {
+	f := newFlow(t)
+	r := f.submit("LV", seizure("PL"), gateway.Accepted)
+	f.pass(0)
+	f.got("PL")
+	held := f.submit("LV", "A1: [COR]\nA5: ["+r.Reference+"]\nA7: [QQ]\nA9: [U]\nC4: [240]\n", gateway.Held)
+	form, err := f.store.Form(t.Context(), held.Form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.store.ReleaseForm(t.Context(), held.Form, "A. Invented", "called LV", f.g.Released(t.Context(), form)); err != nil {
+		t.Fatal(err)
+	}
+	f.pass(0)
+	f.gets("PL", "CORRECTED, C4: was 120, now 240|C1: [TOBA]|C4: [240]")
+	if was, err := f.store.Form(t.Context(), r.Form); err != nil || was.State != gateway.FormCorrected {
+		t.Errorf("the original is %s (%v); want corrected", was.State, err)
+	}
+}
+
+func TestACorrectionGoesOnFromTheOneBeforeIt(t *testing.T) {
+	f := newFlow(t)
+	r := f.submit("LV", seizure("PL"), gateway.Accepted)
+	f.pass(0)
+	f.got("PL")
+	f.submit("LV", "A1: [COR]\nA5: ["+r.Reference+"]\nA7: [EE]\nC4: [240]\n", gateway.Accepted)
+	f.pass(0)
+	f.gets("PL", "C4: was 120, now 240")
+	f.gets("EE", "C4: was 120, now 240")
+	f.submit("LV", "A1: [COR]\nA5: ["+r.Reference+"]\nC2: [Cigars]\n", gateway.Accepted)
+	f.pass(0)
+	f.gets("PL", "C2: was Cigarettes, now Cigars|C4: [240]")
+	f.gets("EE", "C2: was Cigarettes, now Cigars|C4: [240]")
+	f.submit("LV", "A1: [CAN]\nA5: ["+r.Reference+"]\n", gateway.Accepted)
+	f.pass(0)
+	f.gets("PL", "CANCELLED: form "+r.Reference)
+	f.gets("EE", "CANCELLED: form "+r.Reference)
+}
+
+func TestAnEarlierCorrectionIsNeverTheLastWord(t *testing.T) {
+	for _, last := range []string{"A1: [COR]\nC4: [360]", "A1: [CAN]"} {
+		f := newFlow(t)
+		r := f.submit("LV", seizure("PL"), gateway.Accepted)
+		f.pass(0)
+		f.got("PL")
+		f.outcome["PL"] = gateway.Deferred
+		f.submit("LV", "A1: [COR]\nA5: ["+r.Reference+"]\nC4: [240]\n", gateway.Accepted)
+		f.pass(0)
+		delete(f.outcome, "PL")
+		f.submit("LV", last+"\nA5: ["+r.Reference+"]\n", gateway.Accepted)
+		f.pass(0)
+		f.pass(time.Hour)
+		if got := f.got("PL"); len(got) != 1 || strings.Contains(got[0], "now 240") {
+			t.Errorf("after a correction that had to wait, and %q, PL got %d:\n%s\nwant the last alone", last, len(got), strings.Join(got, "\n---\n"))
+		}
+	}
+}

@@ -8,8 +8,10 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"liaison/gateway"
+	"liaison/gateway/operation"
 )
 
 // brittle is a record at which accepting breaks as a test wants.
@@ -124,5 +126,55 @@ func offerOnce(f *flow, ctx context.Context, raw []byte) {
 	sum := sha256.Sum256(raw)
 	if _, err := f.g.Accept(ctx, &gateway.Inbound{Medium: gateway.ByMail, Raw: raw, Received: f.now, Repeats: []gateway.Repeat{{Name: fmt.Sprintf("%x", sum), Digest: sum}}}); err == nil {
 		f.t.Error("Accept = nil; want the failure")
+	}
+}
+
+// flickering is a record that is away for a moment whenever an attempt asks it.
+type flickering struct {
+	gateway.Store
+	gateway.Reads
+	reads, finishes int // which of them fail: the nth
+}
+
+var errAway = &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+
+func (r *flickering) Operations(ctx context.Context) ([]*operation.Operation, int64, error) {
+	if r.reads--; r.reads == 0 {
+		return nil, 0, errAway
+	}
+	return r.Reads.Operations(ctx)
+}
+
+func (r *flickering) Finish(ctx context.Context, a *gateway.Attempt, consequence func(gateway.Ledger) (*gateway.Decision, error)) error {
+	if r.finishes--; r.finishes == 0 {
+		return errAway
+	}
+	return r.Store.Finish(ctx, a, consequence)
+}
+
+func TestARecordThatIsAwayForAMomentDelaysAndDoublesNothing(t *testing.T) {
+	for name, r := range map[string]*flickering{
+		"as the attempt begins":            {reads: 2}, // the first is the claim's
+		"as what came of it is recorded":   {finishes: 1},
+		"both, one after the other of two": {reads: 2, finishes: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFlow(t)
+			f.submit("LV", seizure("PL"), gateway.Accepted)
+			r.Store, r.Reads = f.store, f.store
+			f.opt.Store, f.opt.Reads = r, r
+			f.setMail(f)
+			f.pass(0)
+			for range 5 { // within the leases of what was claimed
+				f.pass(10 * time.Second)
+			}
+			if got := f.cameBy("PL"); len(got) != 1 {
+				t.Errorf("PL has it %d times within a minute; want once", len(got))
+			}
+			for range 10 {
+				f.pass(time.Minute)
+			}
+			f.gets("PL")
+		})
 	}
 }

@@ -54,11 +54,13 @@ var width = map[Medium]int{ByMail: 2, ByWebSocket: 1}
 // lanes carry claimed deliveries to their channels: a queue and workers for each
 // lane, so that a participant or server that hangs fills its own lanes alone.
 // What is rendered and on its way at once is bounded for each medium, and so is
-// what has left and isn't recorded: death makes repeats of it.
+// what has left and isn't recorded: death makes repeats of it. A place there is taken
+// before the room, so they are each medium's own too: who waits for a mail server
+// must hold none that a system needs.
 type lanes struct {
 	carry   func(Delivery) (record func())
 	rooms   map[Medium]chan struct{}
-	records chan struct{}
+	records map[Medium]chan struct{}
 	open    chan struct{} // takes one: a full lane has room again
 	wg      sync.WaitGroup
 
@@ -70,8 +72,9 @@ type lanes struct {
 }
 
 func newLanes(workers int, carry func(Delivery) (record func())) *lanes {
-	return &lanes{carry: carry, records: make(chan struct{}, 4*workers), open: make(chan struct{}, 1), waits: map[Lane][]Delivery{}, active: map[Lane]int{}, full: map[Lane]bool{},
-		rooms: map[Medium]chan struct{}{ByMail: make(chan struct{}, workers), ByWebSocket: make(chan struct{}, 4*workers)}}
+	return &lanes{carry: carry, open: make(chan struct{}, 1), waits: map[Lane][]Delivery{}, active: map[Lane]int{}, full: map[Lane]bool{},
+		rooms:   map[Medium]chan struct{}{ByMail: make(chan struct{}, workers), ByWebSocket: make(chan struct{}, 4*workers)},
+		records: map[Medium]chan struct{}{ByMail: make(chan struct{}, 4*workers), ByWebSocket: make(chan struct{}, 4*workers)}}
 }
 
 // want is what there is room for.
@@ -108,21 +111,21 @@ func (l *lanes) put(claimed []Delivery) {
 // work carries one delivery after the other until its lane is empty. The next one
 // goes while the last is recorded, so that one commit records many.
 func (l *lanes) work(lane Lane) {
-	room := l.rooms[lane.medium()]
+	room, records := l.rooms[lane.medium()], l.records[lane.medium()]
 	for {
-		l.records <- struct{}{}
+		records <- struct{}{}
 		room <- struct{}{}
 		d, ok := l.next(lane)
 		if !ok {
 			<-room
-			<-l.records
+			<-records
 			return
 		}
 		record := l.carry(d)
 		<-room
 		l.wg.Go(func() {
 			record()
-			<-l.records
+			<-records
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			l.holds--
@@ -169,7 +172,9 @@ func (g *Gateway) Rooms() []Room {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return []Room{opening, {"claimed", l.holds, holdsMost}, RoomOf("sending-mail", l.rooms[ByMail]), RoomOf("sending-websocket", l.rooms[ByWebSocket]), RoomOf("recording", l.records)}
+	recording := RoomOf("recording", l.records[ByMail])
+	recording.Count, recording.Most = recording.Count+len(l.records[ByWebSocket]), recording.Most+cap(l.records[ByWebSocket])
+	return []Room{opening, {"claimed", l.holds, holdsMost}, RoomOf("sending-mail", l.rooms[ByMail]), RoomOf("sending-websocket", l.rooms[ByWebSocket]), recording}
 }
 
 // pollEvery is how often it is asked what is due when nothing wakes.

@@ -71,3 +71,45 @@ func TestUrgentFormOvertakesOnItsLane(t *testing.T) {
 		}
 	}
 }
+
+// dead is a mail server that never answers, whoever the mail is for; it says that it
+// was asked.
+type dead struct{ asked chan struct{} }
+
+func (d dead) Send(ctx context.Context, _ *gateway.Outbound) (gateway.Evidence, error) {
+	d.asked <- struct{}{}
+	<-ctx.Done()
+	return gateway.Evidence{}, ctx.Err()
+}
+
+func TestAMailServerThatHangsForManyDelaysNoSystem(t *testing.T) {
+	const many = 40 // whose mail takes more places than there are in all
+	yaml, to := operationYAML, make([]string, many)
+	for i := range to {
+		to[i] = fmt.Sprintf("M%02d", i)
+		yaml += fmt.Sprintf("  - {code: %s, class: eu-body, authority: Body, languages: [en], duty: {phone: \"+1\"}, channels: [{kind: mail, address: %[1]s@body.example}]}\n", to[i])
+	}
+	f := newFlowOf(t, yaml)
+	mail, system := dead{make(chan struct{}, 1000)}, hanging{"", make(chan operation.ParticipantCode, 1000)}
+	f.opt.Socket, f.opt.Limits.Workers = system, 16
+	f.setMail(mail)
+	for i := range 2 {
+		f.submit("LV", seizure(strings.Join(to, ", "), fmt.Sprintf("C4: [%d]", i+1)), gateway.Accepted)
+	}
+	if _, _, err := f.store.OpenSession(t.Context(), gateway.Session{ID: "s1", Operation: "OP-001", Participant: "FI"}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	ended := make(chan error, 1)
+	go func() { ended <- f.g.Run(ctx, f.store.Wake()) }()
+	defer func() { stop(); <-ended }()
+	for range f.opt.Limits.Workers {
+		<-mail.asked
+	}
+	f.submit("LV", seizure("FI", "C4: [7777]"), gateway.Accepted)
+	select {
+	case <-system.taken:
+	case <-ctx.Done():
+		t.Error("FI's system waits behind mail, whose server hangs")
+	}
+}

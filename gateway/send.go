@@ -16,14 +16,20 @@ const sendTimeout = 5 * time.Minute
 // deliver makes one attempt at a claimed delivery; record records it. What can't
 // be recorded is repeated by whoever claims the delivery after the lease.
 func (g *Gateway) deliver(ctx context.Context, d Delivery) (record func(context.Context)) {
-	if !g.opt.Store.Holds(d) { // this process slept, and somebody goes on with it
-		return func(context.Context) {}
-	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	op, err := g.operation(ctx, d.Operation)
+	var op *operation.Operation
+	held := false
+	err := g.insist(ctx, func(ctx context.Context) (err error) {
+		if held, err = g.opt.Store.Holds(ctx, d); err == nil && held {
+			op, err = g.operation(ctx, d.Operation)
+		}
+		return err
+	})
 	if err != nil {
-		g.opt.Log.Error("read operation", "delivery", d.ID, "err", err)
+		g.opt.Log.Error("begin an attempt", "delivery", d.ID, "err", err)
+	}
+	if err != nil || !held { // it waited or this process slept, and somebody else goes on with it
 		return func(context.Context) {}
 	}
 	evidence, err := g.attempt(ctx, op, d)
@@ -40,7 +46,8 @@ func (g *Gateway) finish(ctx context.Context, op *operation.Operation, a *Attemp
 	ctx, cancel := context.WithTimeout(ctx, finishTimeout)
 	defer cancel()
 	d := a.Delivery
-	if err := g.opt.Store.Finish(ctx, a, g.consequence(ctx, op, a)); err != nil && !errors.Is(err, ErrFenced) {
+	err := g.insist(ctx, func(ctx context.Context) error { return g.opt.Store.Finish(ctx, a, g.consequence(ctx, op, a)) })
+	if err != nil && !errors.Is(err, ErrFenced) {
 		g.opt.Log.Error("record attempt", "delivery", d.ID, "err", err)
 		return
 	}
@@ -52,9 +59,34 @@ func (g *Gateway) finish(ctx context.Context, op *operation.Operation, a *Attemp
 // Bounds of recording an attempt; while stopping, of what is left when the grace of
 // attempts is over: a recorded attempt is one repeat less.
 const (
-	finishTimeout  = 10 * time.Second
+	finishTimeout  = time.Minute
 	finishStopping = 2 * time.Second
 )
+
+// How long one try at the record may last, and how soon the next follows.
+const (
+	tryTimeout = 10 * time.Second
+	tryAgain   = 500 * time.Millisecond
+)
+
+// insist does something with the record until it succeeds, the work is another
+// node's or ctx ends. Where the record was away for a moment, a claim given
+// up would rest until its lease is over, and what was sent would be sent again.
+func (g *Gateway) insist(ctx context.Context, do func(context.Context) error) error {
+	for {
+		try, cancel := context.WithTimeout(ctx, tryTimeout)
+		err := do(try)
+		cancel()
+		if err == nil || errors.Is(err, ErrFenced) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(tryAgain):
+		}
+	}
+}
 
 // attempt renders the delivery and hands it to its channel.
 func (g *Gateway) attempt(ctx context.Context, op *operation.Operation, d Delivery) (Evidence, error) {

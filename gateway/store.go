@@ -32,8 +32,9 @@ type Ledger interface {
 	// as done now.
 	Once(what string, now time.Time, period time.Duration) (already bool, err error)
 	// Replace settles an earlier form: sets its state (corrected, cancelled) and
-	// drops its deliveries that are still pending from the queue; returns the
-	// participants whose delivery had left.
+	// drops its deliveries, and those of its corrections, that are still pending from
+	// the queue; returns the participants who must hear of that: whose delivery had
+	// left and, where the form is corrected, whose was dropped.
 	Replace(form FormID, state FormState) ([]operation.ParticipantCode, error)
 	// NextRun takes the operation's next number of a test run.
 	NextRun(op operation.Code) (int64, error)
@@ -72,8 +73,9 @@ type Store interface {
 	// participant's session; when none does and its channel's share is over, by any
 	// node, marked Unreachable. Phone deliveries are never claimed.
 	Claim(ctx context.Context, want Want, now time.Time) ([]Delivery, error)
-	// Holds reports whether a claim may still be this process's alone.
-	Holds(d Delivery) bool
+	// Holds reports whether a claim is still this process's alone; from then on it
+	// is for as long as an attempt may last. An error: nobody knows, ask again.
+	Holds(ctx context.Context, d Delivery) (bool, error)
 
 	// Finish appends the attempt's evidence always, and where the fence still
 	// holds applies Next and what consequence returns (a notice to the sender, an
@@ -88,6 +90,8 @@ type Reads interface {
 	// FormByReference finds a form by A4, or by "OP-7K3 000123"; sender may be ""
 	// for any. ErrNotFound.
 	FormByReference(ctx context.Context, op operation.Code, sender operation.ParticipantCode, reference string) (*Form, error)
+	// Corrected returns the newest accepted correction of a form, whole. ErrNotFound.
+	Corrected(ctx context.Context, f *Form) (*Form, error)
 	// Delivery returns one delivery. ErrNotFound.
 	Delivery(ctx context.Context, id DeliveryID) (*Delivery, error)
 	// DeliveriesOf returns where a form went.

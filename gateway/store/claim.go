@@ -146,7 +146,7 @@ func (c *claiming) run(hinted map[gateway.Lane]struct{}, all bool) (err error) {
 	if c.clock, err = c.t.clock(); err != nil {
 		return err
 	}
-	if alive, err := c.alive(); err != nil || !ours || !alive {
+	if alive, err := c.t.alive(c.clock); err != nil || !ours || !alive {
 		if err == nil {
 			err = gateway.ErrFenced
 		}
@@ -168,17 +168,6 @@ func (c *claiming) run(hinted map[gateway.Lane]struct{}, all bool) (err error) {
 		}
 	}
 	return c.read()
-}
-
-// alive: a node whose heart stopped must not send, since others may have taken
-// over. On SQLite there are no others.
-func (c *claiming) alive() (bool, error) {
-	if c.t.s.d.driver != postgres.driver {
-		return true, nil
-	}
-	var n int64
-	err := c.t.row(`SELECT count(*) FROM node WHERE name = $1 AND epoch = $2 AND beat > $3`, c.t.s.opt.Node, c.t.s.epoch, c.clock-deadAfter.Milliseconds()).Scan(&n)
-	return n > 0, err
 }
 
 // lanes are the hinted ones, or all on which something waits, each time beginning
@@ -232,7 +221,7 @@ func (c *claiming) lane(lane gateway.Lane) error {
 	switch lane.Channel {
 	case operation.PGPMail, operation.Mail:
 	case operation.WebSocket:
-		where, err := c.reachable(lane)
+		where, err := c.t.reachable(lane, c.clock)
 		if err != nil || where == elsewhere {
 			return err
 		}
@@ -285,12 +274,12 @@ const (
 	nowhere
 )
 
-func (c *claiming) reachable(lane gateway.Lane) (where, error) {
-	s := c.t.s
+func (t *tx) reachable(lane gateway.Lane, clock int64) (where, error) {
+	s := t.s
 	var node string
 	var epoch int64
-	err := c.t.row(`SELECT s.node, s.epoch FROM session s JOIN node n ON n.name = s.node AND n.epoch = s.epoch
-		WHERE s.operation = $1 AND s.participant = $2 AND s.id <> '' AND n.beat > $3`, string(lane.Operation), string(lane.Participant), c.clock-deadAfter.Milliseconds()).Scan(&node, &epoch)
+	err := t.row(`SELECT s.node, s.epoch FROM session s JOIN node n ON n.name = s.node AND n.epoch = s.epoch
+		WHERE s.operation = $1 AND s.participant = $2 AND s.id <> '' AND n.beat > $3`, string(lane.Operation), string(lane.Participant), clock-deadAfter.Milliseconds()).Scan(&node, &epoch)
 	switch {
 	case notFound(err) == gateway.ErrNotFound:
 		return nowhere, nil

@@ -156,6 +156,16 @@ func (t *tx) seal(operation, table, row, column string, plain []byte) ([]byte, e
 	return seal(a, plain, table+"\x00"+row+"\x00"+column), nil
 }
 
+// sealNote is seal for a few words beside what happened: where the operation's key has
+// been destroyed, what happened is recorded without them.
+func (t *tx) sealNote(operation, table, row, column, note string) ([]byte, error) {
+	sealed, err := t.seal(operation, table, row, column, []byte(note))
+	if errors.Is(err, errErased) {
+		return nil, nil
+	}
+	return sealed, err
+}
+
 func (t *tx) sealJSON(operation, table, row, column string, v any) ([]byte, error) {
 	data, err := json.Marshal(v)
 	if err != nil {

@@ -152,8 +152,8 @@ func (t *tx) insertDelivery(f *gateway.Form, n gateway.NewDelivery) error {
 }
 
 // follows is the delivery that one of a correction or cancellation mustn't
-// overtake: the original's to the same participant, where an attempt at it is
-// under way; "" else.
+// overtake: that of the original, or of an earlier correction, to the same
+// participant, where an attempt at it is under way; "" else.
 func (t *tx) follows(f *gateway.Form, p operation.ParticipantCode) (id string, err error) {
 	if f.Type != "COR" && f.Type != "CAN" || f.Answers == "" {
 		return "", nil
@@ -162,16 +162,25 @@ func (t *tx) follows(f *gateway.Form, p operation.ParticipantCode) (id string, e
 	if err != nil {
 		return "", err
 	}
-	err = t.row(`SELECT id FROM delivery WHERE form = $1 AND participant = $2 AND state = 'pending' AND lease_until > $3`, string(f.Answers), string(p), now).Scan(&id)
-	if err = notFound(err); err != nil && !errors.Is(err, gateway.ErrNotFound) {
-		return "", fmt.Errorf("look for an attempt at what is replaced: %w", err)
+	versions, err := t.versions(f.Answers)
+	if err != nil {
+		return "", err
 	}
-	return id, nil
+	for _, v := range slices.Backward(versions) {
+		err = notFound(t.row(`SELECT id FROM delivery WHERE form = $1 AND participant = $2 AND state = 'pending' AND lease_until > $3`, string(v), string(p), now).Scan(&id))
+		if err == nil {
+			return id, nil
+		}
+		if !errors.Is(err, gateway.ErrNotFound) {
+			return "", fmt.Errorf("look for an attempt at what is replaced: %w", err)
+		}
+	}
+	return "", nil
 }
 
 // appendEvidence appends to a delivery's attempts, always.
 func (t *tx) appendEvidence(op string, e gateway.Evidence) error {
-	detail, err := t.seal(op, "attempt", string(e.Delivery), "detail", []byte(e.Detail))
+	detail, err := t.sealNote(op, "attempt", string(e.Delivery), "detail", e.Detail)
 	if err != nil {
 		return err
 	}
@@ -210,7 +219,7 @@ func (t *tx) advance(r *deliveryRow, e gateway.Evidence) error {
 	if e.State.Rank() >= gateway.ConfirmedBySystem.Rank() {
 		reason, confirmed = "", millis(e.At)
 	}
-	sealed, err := t.seal(r.operation, "delivery", r.id, "reason", []byte(reason))
+	sealed, err := t.sealNote(r.operation, "delivery", r.id, "reason", reason)
 	if err != nil {
 		return err
 	}

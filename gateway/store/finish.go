@@ -3,8 +3,10 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"liaison/gateway"
+	"liaison/gateway/operation"
 )
 
 // Finish implements gateway.Store.
@@ -92,7 +94,16 @@ func (t *tx) follow(r *deliveryRow, a *gateway.Attempt) error {
 		return t.put(`UPDATE delivery SET owner = '', lease_until = 0 WHERE id = $1`, r.id)
 	}
 	if next.State == gateway.Pending && r.dropped != 0 {
-		return t.withhold(waitingDelivery{r.id, r.operation}, superseded)
+		return t.withhold(waitingDelivery{id: r.id, operation: r.operation}, superseded)
+	}
+	if a.Delivery.Unreachable && next.State == gateway.Pending && next.Channel == operation.WebSocket {
+		came, err := t.cameMeanwhile(r)
+		if err != nil {
+			return err
+		}
+		if came {
+			next.RetryAt = time.Time{} // it is due as it was
+		}
 	}
 	state := r.state
 	switch {
@@ -100,7 +111,7 @@ func (t *tx) follow(r *deliveryRow, a *gateway.Attempt) error {
 	case next.State == gateway.Withheld && r.state == gateway.Pending, next.State.Rank() > r.state.Rank():
 		state = next.State
 	}
-	reason, err := t.seal(r.operation, "delivery", r.id, "reason", []byte(next.Reason))
+	reason, err := t.sealNote(r.operation, "delivery", r.id, "reason", next.Reason)
 	if err != nil {
 		return err
 	}
@@ -123,6 +134,17 @@ func (t *tx) follow(r *deliveryRow, a *gateway.Attempt) error {
 	}
 	t.makeDue(r.operation, r.participant, string(next.Channel))
 	return t.moveTo(r, a)
+}
+
+// cameMeanwhile reports whether the participant whose absence is being recorded has a
+// session by now: what its opening made due at once would wait for the next one.
+func (t *tx) cameMeanwhile(r *deliveryRow) (bool, error) {
+	now, err := t.clock()
+	if err != nil {
+		return false, err
+	}
+	where, err := t.reachable(gateway.Lane{Operation: operation.Code(r.operation), Participant: operation.ParticipantCode(r.participant)}, now)
+	return where != nowhere, err
 }
 
 // moveTo sets the channel of the next attempt; another channel counts its

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -136,7 +137,8 @@ const superseded = "superseded"
 
 // Replace implements gateway.Ledger. A delivery that is being attempted right
 // now, or that has its number in a WebSocket's sequence, may have left: its
-// participant is among those returned, and it isn't tried again.
+// participant is among those returned, and it isn't tried again. Earlier corrections
+// are replaced with it: one that is tried again later would be the last word.
 func (l *ledger) Replace(form gateway.FormID, state gateway.FormState) ([]operation.ParticipantCode, error) {
 	if state != gateway.FormCorrected && state != gateway.FormCancelled {
 		return nil, fmt.Errorf("replace a form: %q is no state of a replaced form", state)
@@ -155,19 +157,61 @@ func (l *ledger) Replace(form gateway.FormID, state gateway.FormState) ([]operat
 	if err != nil {
 		return nil, err
 	}
-	left, waiting, err := l.t.whoHasIt(form, now)
+	versions, err := l.t.versions(form)
 	if err != nil {
 		return nil, err
 	}
-	if err := l.t.put(`UPDATE delivery SET dropped = 1 WHERE form = $1 AND state IN ('pending','withheld')`, string(form)); err != nil {
-		return nil, fmt.Errorf("drop deliveries: %w", err)
-	}
-	for _, d := range waiting {
-		if err := l.t.withhold(d, superseded); err != nil {
+	var hear []operation.ParticipantCode
+	for _, id := range versions {
+		left, waiting, err := l.t.drop(id, now)
+		if err != nil {
 			return nil, err
 		}
+		if state == gateway.FormCorrected {
+			left = append(left, waiting...)
+		}
+		hear = append(hear, left...)
 	}
-	return left, nil
+	slices.Sort(hear)
+	return slices.Compact(hear), nil
+}
+
+// versions are a form and its corrections, which all name it, oldest first.
+func (t *tx) versions(form gateway.FormID) ([]gateway.FormID, error) {
+	rows, err := t.Query(t.ctx, `SELECT c.id FROM form o JOIN form c ON c.operation = o.operation AND c.sender = o.sender AND c.role = 'form'
+		WHERE o.id = $1 AND c.type = 'COR' AND c.answers = o.id ORDER BY c.id`, string(form))
+	if err != nil {
+		return nil, fmt.Errorf("read corrections: %w", err)
+	}
+	defer rows.Close()
+	list := []gateway.FormID{form}
+	for rows.Next() {
+		var id gateway.FormID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		list = append(list, id)
+	}
+	return list, rows.Err()
+}
+
+// drop takes the deliveries of a form that wait from the queue, and says who has it, or
+// may have, and who waited for it.
+func (t *tx) drop(form gateway.FormID, now int64) (left, waited []operation.ParticipantCode, err error) {
+	left, waiting, err := t.whoHasIt(form, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := t.put(`UPDATE delivery SET dropped = 1 WHERE form = $1 AND state IN ('pending','withheld')`, string(form)); err != nil {
+		return nil, nil, fmt.Errorf("drop deliveries: %w", err)
+	}
+	for _, d := range waiting {
+		if err := t.withhold(d, superseded); err != nil {
+			return nil, nil, err
+		}
+		waited = append(waited, d.participant)
+	}
+	return left, waited, nil
 }
 
 // whoHasIt tells deliveries that have left, or may have, from those that wait.
@@ -180,18 +224,17 @@ func (t *tx) whoHasIt(form gateway.FormID, now int64) (left []operation.Particip
 	defer rows.Close()
 	for rows.Next() {
 		var w waitingDelivery
-		var p operation.ParticipantCode
 		var state gateway.State
 		var attempts, until int64
 		var owner string
 		var seq *int64
-		if err := rows.Scan(&w.id, &w.operation, &p, &state, &attempts, &owner, &until, &seq); err != nil {
+		if err := rows.Scan(&w.id, &w.operation, &w.participant, &state, &attempts, &owner, &until, &seq); err != nil {
 			return nil, nil, err
 		}
 		switch {
 		case state == gateway.Withheld:
 		case state != gateway.Pending, seq != nil, owner != "" && until > now:
-			left = append(left, p)
+			left = append(left, w.participant)
 		default:
 			waiting = append(waiting, w)
 		}
@@ -199,10 +242,13 @@ func (t *tx) whoHasIt(form gateway.FormID, now int64) (left []operation.Particip
 	return left, waiting, rows.Err()
 }
 
-type waitingDelivery struct{ id, operation string }
+type waitingDelivery struct {
+	id, operation string
+	participant   operation.ParticipantCode // where it is asked for
+}
 
 func (t *tx) withhold(d waitingDelivery, reason string) error {
-	sealed, err := t.seal(d.operation, "delivery", d.id, "reason", []byte(reason))
+	sealed, err := t.sealNote(d.operation, "delivery", d.id, "reason", reason)
 	if err != nil {
 		return err
 	}

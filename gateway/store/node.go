@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -135,14 +136,54 @@ func (s *Store) lapse() time.Duration {
 	return leaseFor
 }
 
-// Holds implements gateway.Store. A process that was stopped, or whose machine was,
-// wakes up with claims that are somebody else's by then.
-func (s *Store) Holds(d gateway.Delivery) bool {
+// Holds implements gateway.Store. A claim that waited long for its turn, or from
+// before this process or its machine stood still, may be somebody else's by now: the
+// record knows, and where it is still ours it begins anew there.
+func (s *Store) Holds(ctx context.Context, d gateway.Delivery) (held bool, err error) {
 	if !s.beats.Load() {
-		return true // nobody runs it: its claims are not prolonged either
+		return true, nil // nobody runs it: its claims are not prolonged either
 	}
-	claimed := d.Claimed.UnixMilli()
-	return claimed >= s.lapsed.Load() && time.Now().UnixMilli()-max(claimed, s.beat.Load()) < s.lapse().Milliseconds()
+	claimed, now := d.Claimed.UnixMilli(), time.Now().UnixMilli()
+	if claimed >= s.lapsed.Load() && now-claimed < freshFor.Milliseconds() && now-max(claimed, s.beat.Load()) < s.lapse().Milliseconds() {
+		return true, nil
+	}
+	err = s.note(ctx, func(t *tx) error {
+		held, err = t.claimAnew(d)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("ask for a claim: %w", err)
+	}
+	return held, nil
+}
+
+// claimAnew begins a claim anew, if it is still this process's.
+func (t *tx) claimAnew(d gateway.Delivery) (held bool, err error) {
+	ours, err := t.ours()
+	if err != nil || !ours {
+		return false, err
+	}
+	now, err := t.clock()
+	if err != nil {
+		return false, err
+	}
+	if alive, err := t.alive(now); err != nil || !alive {
+		return false, errors.Join(err, errors.New("this node's heart doesn't beat"))
+	}
+	n, err := t.exec(`UPDATE delivery SET claimed = $1, lease_until = $2 WHERE id = $3 AND state = 'pending' AND owner = $4 AND owner_epoch = $5 AND fence = $6`,
+		now, now+leaseFor.Milliseconds(), string(d.ID), t.s.opt.Node, t.s.epoch, d.Fence)
+	return n > 0, err
+}
+
+// alive: a node whose heart stopped must not send, since others may have taken
+// over. On SQLite there are no others.
+func (t *tx) alive(now int64) (bool, error) {
+	if t.s.d.driver != postgres.driver {
+		return true, nil
+	}
+	var n int64
+	err := t.row(`SELECT count(*) FROM node WHERE name = $1 AND epoch = $2 AND beat > $3`, t.s.opt.Node, t.s.epoch, now-deadAfter.Milliseconds()).Scan(&n)
+	return n > 0, err
 }
 
 // sweep withholds deliveries of replaced forms whose attempt never ended.

@@ -48,6 +48,7 @@ const (
 	deadAfter  = 8 * time.Second
 	leaseFor   = 30 * time.Second
 	attemptMax = 6 * time.Minute // a claim is prolonged no longer than this
+	freshFor   = time.Minute     // one that is older begins anew with its attempt, which may last five
 )
 
 // readConnections to a SQLite file: more don't read faster.

@@ -151,7 +151,13 @@ func (s *Store) FormByReference(ctx context.Context, op operation.Code, sender o
 		return nil, gateway.ErrNotFound
 	}
 	return s.form(ctx, s.read(), `operation = $1 AND reference = $2 AND ($3 = '' OR sender = $3)
-		ORDER BY CASE state WHEN 'accepted' THEN 0 WHEN 'held' THEN 1 WHEN 'refused' THEN 3 ELSE 2 END, id DESC LIMIT 1`, string(op), reference, string(sender))
+		ORDER BY CASE state WHEN 'accepted' THEN 0 WHEN 'held' THEN 1 WHEN 'refused' THEN 3 ELSE 2 END, id DESC LIMIT 1`, legible([]any{string(op), reference, string(sender)})...)
+}
+
+// Corrected implements gateway.Reads.
+func (s *Store) Corrected(ctx context.Context, f *gateway.Form) (*gateway.Form, error) {
+	return s.form(ctx, s.read(), `operation = $1 AND sender = $2 AND role = 'form' AND type = 'COR' AND state = 'accepted' AND answers = $3 ORDER BY number DESC LIMIT 1`,
+		string(f.Operation), string(f.Sender), string(f.ID))
 }
 
 // Attempts returns a delivery's evidence, oldest first.

@@ -60,11 +60,14 @@ func (t *tx) put(query string, args ...any) error { return t.Put(t.ctx, query, l
 func (t *tx) exec(query string, args ...any) (int64, error) {
 	return t.Exec(t.ctx, query, legible(args)...)
 }
-func (t *tx) row(query string, args ...any) row { return t.QueryRow(t.ctx, query, args...) }
+func (t *tx) row(query string, args ...any) row {
+	return t.QueryRow(t.ctx, query, legible(args)...)
+}
 
-// legible makes text of what stands in text columns: what was never that (a
-// reference, a host's name) shows it by U+FFFD. PostgreSQL refuses all else, and a
-// message must be answered whatever is in it; its bytes are kept as they came.
+// legible makes text of what stands in text columns, or is looked for there: what was
+// never that (a reference, a host's name) shows it by U+FFFD. PostgreSQL refuses all
+// else, and a message must be answered whatever is in it; its bytes are kept as they
+// came.
 func legible(args []any) []any {
 	for i, a := range args {
 		if s, ok := a.(string); ok && (!utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0) {

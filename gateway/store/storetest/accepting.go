@@ -79,6 +79,25 @@ func anyNames(t *testing.T, r Record) {
 	}
 }
 
+// anyReferences: a stranger's reference of any bytes is a form's that is there or not.
+func anyReferences(t *testing.T, r Record) {
+	s := open(t, r)
+	accept(t, s, "R1")
+	for _, reference := range []string{"R\x001", "R\xe41"} {
+		if _, err := s.FormByReference(ctx(t), opCode, "", reference); !errors.Is(err, gateway.ErrNotFound) {
+			t.Errorf("FormByReference(%q) = %v; want ErrNotFound", reference, err)
+		}
+		_, err := s.Accept(ctx(t), inbound(reference), func(l gateway.Ledger) (*gateway.Decision, error) {
+			f, err := l.Known(opCode, latvia, reference)
+			if f != nil {
+				t.Errorf("Known(%q) = %+v; want none", reference, f)
+			}
+			return &gateway.Decision{Verdict: gateway.Noted, Operation: opCode}, err
+		})
+		must(t, "Accept", err)
+	}
+}
+
 func acceptTwice(t *testing.T, r Record) {
 	s := open(t, r)
 	in := inbound("one")

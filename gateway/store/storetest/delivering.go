@@ -76,6 +76,25 @@ func websocketClaims(t *testing.T, r Record) {
 	}
 }
 
+// connectsMeanwhile: who connects while it is being recorded that nobody was there
+// doesn't wait for the next day.
+func connectsMeanwhile(t *testing.T, r Record) {
+	s := open(t, r)
+	d := to(poland, operation.WebSocket)
+	accept(t, s, "R1", d)
+	claimed := claim(t, s, dawn.Add(61*time.Minute))
+	if len(claimed) != 1 || !claimed[0].Unreachable {
+		t.Fatalf("Claim after the channel's share = %+v; want one, unreachable", claimed)
+	}
+	_, _, err := s.OpenSession(ctx(t), session("s1"))
+	must(t, "OpenSession", err)
+	must(t, "Finish", s.Finish(ctx(t), &gateway.Attempt{Delivery: claimed[0], Evidence: gateway.Evidence{Outcome: gateway.Bounced, At: dawn},
+		Next: gateway.Next{State: gateway.Pending, Reason: "not-connected", RetryAt: dawn.Add(25 * time.Hour), Channel: operation.WebSocket}}, nil))
+	if ds := claim(t, s, dawn.Add(62*time.Minute)); len(ds) != 1 || ds[0].Unreachable {
+		t.Errorf("Claim with a session = %+v; want one, reachable", ds)
+	}
+}
+
 // longQueue: what is left on a lane is due now, and not only when something else
 // happens or the next sweep comes.
 func longQueue(t *testing.T, r Record) {

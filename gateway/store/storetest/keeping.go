@@ -124,7 +124,8 @@ func operations(t *testing.T, r Record) {
 func erasing(t *testing.T, r Record) {
 	s := open(t, r)
 	apply(t, s, "Corridor")
-	id := accept(t, s, "R1", to(poland, operation.Mail))
+	d := to(poland, operation.Mail)
+	id := accept(t, s, "R1", d)
 	mustFail(t, "EraseOperation in force", s.EraseOperation(ctx(t), opCode, entry("operation erased", "")))
 	must(t, "CloseOperation", s.CloseOperation(ctx(t), opCode, entry("operation closed", "")))
 	must(t, "EraseOperation", s.EraseOperation(ctx(t), opCode, entry("operation erased", "")))
@@ -136,6 +137,16 @@ func erasing(t *testing.T, r Record) {
 	}
 	if _, err := s.Accept(ctx(t), inbound("late"), decision(newForm("R2", gateway.FormAccepted))); !store.IsErased(err) {
 		t.Errorf("Accept into an erased operation = %v; want an error that says erased", err)
+	}
+	// What waited is given up all the same, or it would be tried for ever.
+	claimed := claim(t, s, dawn)
+	if len(claimed) != 1 {
+		t.Fatalf("Claim after erasing = %v; want what waits", claimed)
+	}
+	must(t, "Finish after erasing", s.Finish(ctx(t), &gateway.Attempt{Delivery: claimed[0], Evidence: gateway.Evidence{Outcome: gateway.Deferred, At: dawn, Detail: "operation OP-7K3 is not in force"},
+		Next: gateway.Next{State: gateway.Failed, Reason: "closed"}}, nil))
+	if got := state(t, s, d.ID); got != gateway.Failed {
+		t.Errorf("a delivery of an erased operation is %q; want failed", got)
 	}
 }
 
