@@ -212,13 +212,9 @@ func (t *tree) unwrap(p *part, depth int) {
 
 // unwrapUU takes the files out of a text; what remains is the text.
 func (t *tree) unwrapUU(p *part, b []byte) {
-	files := uuencoded(b)
+	files, text := uuencoded(b)
 	if len(files) == 0 {
 		return
-	}
-	text := b[:bytes.Index(b, []byte("begin "))]
-	if at := bytes.LastIndex(b, []byte("\nend")); at >= 0 {
-		text = append(bytes.Clone(text), bytes.TrimPrefix(b[at+4:], []byte("\r"))...)
 	}
 	p.children = append(p.children, leaf("text/plain", text, p.params["charset"]))
 	for _, f := range files {
