@@ -6,6 +6,8 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // block is a piece of armor in a text: the bytes [from, to), what of them is data,
@@ -36,6 +38,21 @@ var (
 	dashes = regexp.MustCompile(dash + `(?:[ \t\x{00a0}]?` + dash + `)*` + blank + `*$`)
 )
 
+// endsInDash and goesOnAsMarker are what must stand before and behind a marker's
+// "BEGIN PGP", to tell most of what is none without an expression.
+func endsInDash(b []byte) bool {
+	r, _ := utf8.DecodeLastRune(bytes.TrimRightFunc(b, unicode.IsSpace))
+	return r == '-' || r >= 0x80
+}
+
+func goesOnAsMarker(b []byte) bool {
+	b = bytes.TrimLeftFunc(b[:min(len(b), 120)], isBlank)
+	return bytes.HasPrefix(b, []byte("MESSAGE")) || bytes.HasPrefix(b, []byte("SIG")) || bytes.HasPrefix(b, []byte("PUBLIC"))
+}
+
+// isBlank is blank for a letter.
+func isBlank(r rune) bool { return unicode.IsSpace(r) || r == 0x200b || r == 0xfeff || r == 0xfffd }
+
 // mark is where a marker stands.
 type mark struct {
 	from, to int
@@ -62,9 +79,15 @@ func nextMark(b []byte, at int) (mark, bool) {
 			continue
 		}
 		word += lead
+		if !endsInDash(b[lead:word]) || !goesOnAsMarker(b[pgp+3:]) { // asked first: a mail may hold millions
+			continue
+		}
 		m := marker.FindSubmatch(b[word:min(len(b), word+140)])
+		if m == nil {
+			continue
+		}
 		d := dashes.FindIndex(b[lead:word])
-		if m == nil || d == nil {
+		if d == nil {
 			continue
 		}
 		kind := map[byte]string{'M': "message", 'P': "key"}[m[2][0]]

@@ -1,8 +1,10 @@
 package entity
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A list's footer around a signature around a mail of text and pictures: what people
@@ -18,5 +20,29 @@ func TestALargeFileDeepInAMailIsRead(t *testing.T) {
 	r := Read([]byte(raw), pretend{}, Limits{})
 	if r.Kind != Message || r.Signature.Verdict != "good" || r.Covers != CoversAll || len(r.Attachments) != 1 {
 		t.Errorf("Read of %d MB = %s, %s, covers %q, %d files, %v; want a signed message with its file", len(raw)>>20, r.Kind, r.Signature.Verdict, r.Covers, len(r.Attachments), r.Problems)
+	}
+}
+
+func TestMarkersOfArmorThatAreNoneCostNoMoreThanOtherText(t *testing.T) {
+	quoted := "> " + beginMessage + "\n> yxR0AAAAyxR0AAAAyxR0AAAAyxR0AAAAyxR0%04d\n> -----END PGP MESSAGE-----\n"
+	var many strings.Builder
+	for i := range maxBlocks {
+		fmt.Fprintf(&many, quoted, i)
+	}
+	const size = 24 << 20
+	for name, text := range map[string]string{
+		"beginnings":                   strings.Repeat("-BEGIN PGP ", size/11),
+		"markers without their dashes": strings.Repeat("xBEGIN PGP MESSAGE-", size/19),
+		"ends":                         beginSigned + "\n" + strings.Repeat("-----END PGP MESSAGE-----\n", size/26),
+		"quoted beside blank lines":    many.String() + strings.Repeat("\n", size),
+		"quoted beside quoted lines":   many.String() + strings.Repeat("> and some words of a line here\n", size/32),
+	} {
+		start := spent()
+		Read([]byte("From: officer@vid.example\n\n"+text), pretend{}, Limits{})
+		took := spent() - start
+		t.Logf("%s: %v", name, took.Round(time.Millisecond))
+		if took > slowest {
+			t.Errorf("Read of %s took %v of processor time; want under %v", name, took, slowest)
+		}
 	}
 }
