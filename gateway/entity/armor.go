@@ -123,7 +123,7 @@ func blocks(b []byte) []block {
 		if !m.begins || m.kind == "signature" {
 			continue
 		}
-		end, to := closing(b, m)
+		end, to := closing(b, m, b[line:m.from])
 		bl := block{from: m.from, to: to, kind: m.kind, body: b[m.to:end], prefix: b[line:m.from]}
 		if bare := bytes.Trim(bl.prefix, "> |\t\u00a0"); len(bare) == 0 {
 			bl.from = line
@@ -200,8 +200,15 @@ func looksEncoded(line []byte) (n int, ok bool) {
 // shorter counts only between markers.
 const minPackets = 24
 
+// isOfText reports whether a marker stands in the text of a cleartext-signed message
+// whose own has this prefix: quoted once more, or behind a dash escape (RFC 9580,
+// section 7.2).
+func (m mark) isOfText(b, prefix []byte) bool {
+	return bytes.HasPrefix(b[m.from:m.to], []byte("- -")) || bytes.ContainsAny(unquote(b[lineStart(b, m.from):m.from], prefix), ">|")
+}
+
 // closing finds where a block's data ends and where what comes after begins.
-func closing(b []byte, begin mark) (end, to int) {
+func closing(b []byte, begin mark, prefix []byte) (end, to int) {
 	last := begin.kind
 	if last == "signed" {
 		last = "signature"
@@ -211,6 +218,7 @@ func closing(b []byte, begin mark) (end, to int) {
 		switch {
 		case !ok:
 			return len(b), len(b)
+		case begin.kind == "signed" && m.isOfText(b, prefix):
 		case !m.begins && m.kind == last:
 			return m.from, m.to
 		case m.begins && !(m.kind == "signature" && last == "signature"):
@@ -226,7 +234,7 @@ func lineStart(b []byte, at int) int { return bytes.LastIndexByte(b[:at], '\n') 
 // text as it is, without quote marks, its signature repaired.
 func cleartext(body, prefix []byte) []byte {
 	sig, ok := nextMark(body, 0)
-	for ok && !(sig.begins && sig.kind == "signature") {
+	for ok && !(sig.begins && sig.kind == "signature" && !sig.isOfText(body, prefix)) {
 		sig, ok = nextMark(body, sig.to)
 	}
 	if !ok {
