@@ -270,18 +270,37 @@ func (r *ring) signers(id uint64) []*pgp.Entity {
 	if list, ok := r.found[id]; ok || r.lookup == nil || id == 0 {
 		return list
 	}
-	var list []*pgp.Entity
+	var list, others []*pgp.Entity
 	for _, c := range r.lookup(id, "") {
 		if !slices.Contains(c.KeyIDs(), id) {
 			continue
 		}
-		if e, giveBack := c.borrow(); e != nil {
+		e, giveBack := c.borrow()
+		if e == nil {
+			continue
+		}
+		r.back = append(r.back, giveBack)
+		if maySign(e, id) {
 			list = append(list, e)
-			r.back = append(r.back, giveBack)
+		} else {
+			others = append(others, e)
 		}
 	}
-	r.found[id] = list
-	return list
+	r.found[id] = append(list, others...) // the library asks the first alone
+	return r.found[id]
+}
+
+// maySign reports whether a certificate's key of this id is its own to sign with, on
+// whatever day. Anybody can bind another's key to their certificate as a subkey, but
+// not with the key's own consent, which signing needs (RFC 9580, section 5.2.1.8).
+func maySign(e *pgp.Entity, id uint64) bool {
+	return e.PrimaryKey.KeyId == id || slices.ContainsFunc(e.Subkeys, func(sub pgp.Subkey) bool {
+		if sub.PublicKey.KeyId != id {
+			return false
+		}
+		binding, err := sub.LatestValidBindingSignature(time.Time{}, policy(e.PrimaryKey.CreationTime))
+		return err == nil && binding.FlagsValid && binding.FlagSign
+	})
 }
 
 // signer is the looked-up certificate that a candidate was verified with, or
