@@ -91,11 +91,11 @@ func verdicts(md *pgp.MessageDetails, ring *ring, at time.Time) []Signature {
 //   - unknown-key: the signer is none that was looked up, whatever the library
 //     says; our own secret keys don't count.
 //   - weak: MD5, SHA-1 or RIPEMD, not even verified; or a key too weak to believe.
-//   - revoked-key: the certificate is revoked at the time of the verdict, though
-//     the signature may be older and sound. A thief dates a signature as he
-//     likes; who revokes wants all of it doubted. Only a revocation that itself
-//     begins after that time and gives a harmless reason (retired, superseded)
-//     doesn't count yet.
+//   - revoked-key: the certificate, or the subkey that signed, is revoked at the
+//     time of the verdict, though the signature may be older and sound. A thief
+//     dates a signature as he likes; who revokes wants all of it doubted. Only a
+//     revocation that itself begins after that time and gives a harmless reason
+//     (retired, superseded) doesn't count yet.
 //   - expired-key: the key had expired when the signature was made, by its own
 //     date. A signature made in time stays good after the key's end.
 //   - bad: everything else, also what is dated more than a day ahead of us or
@@ -111,6 +111,8 @@ func judge(md *pgp.MessageDetails, c *pgp.SignatureCandidate, signer *pgp.Entity
 		return Bad, "not verified"
 	case err == nil && signer.Revoked(at):
 		return RevokedKey, "the certificate is revoked"
+	case err == nil && subkeyRevoked(signer, c.SignedBy, at):
+		return RevokedKey, "the signing key is revoked"
 	case err == nil && c.CorrespondingSig.CreationTime.After(at.Add(clockSkew)):
 		return Bad, "signed in the future"
 	case err == nil:
@@ -137,6 +139,14 @@ func judge(md *pgp.MessageDetails, c *pgp.SignatureCandidate, signer *pgp.Entity
 		}
 	}
 	return Bad, err.Error()
+}
+
+// subkeyRevoked reports whether a certificate revokes, at a time, the subkey that
+// signed.
+func subkeyRevoked(signer *pgp.Entity, by *pgp.Key, at time.Time) bool {
+	return slices.ContainsFunc(signer.Subkeys, func(sub pgp.Subkey) bool {
+		return bytes.Equal(sub.PublicKey.Fingerprint, by.PublicKey.Fingerprint) && sub.Revoked(by.SelfSignature, at)
+	})
 }
 
 // clockSkew is how far a signer's clock may be ahead of ours.
