@@ -88,7 +88,7 @@ func Open(message []byte, keys []*SecretKey, certs Lookup, at time.Time, lim Lim
 	if int64(len(message)) > lim.message() {
 		return nil, &OpenError{Reason: "too-large"}
 	}
-	if bytes.Contains(message, []byte("-----BEGIN PGP SIGNED MESSAGE-----")) {
+	if !isSignedPackets(message) && bytes.Contains(message, []byte("-----BEGIN PGP SIGNED MESSAGE-----")) {
 		if block, _ := clearsign.Decode(message); block != nil {
 			return openCleartext(block, certs, at, lim)
 		}
@@ -98,6 +98,22 @@ func Open(message []byte, keys []*SecretKey, certs Lookup, at time.Time, lim Lim
 		packets = blocks[0]
 	}
 	return openPackets(packets, keys, certs, at, lim)
+}
+
+// isSignedPackets reports whether a message is binary packets of a kind that leaves
+// its text readable, so that a cleartext-signed message in it is a quotation.
+func isSignedPackets(message []byte) bool {
+	tag, body, _, ok := frontPacket(message)
+	if !ok || len(body) == 0 {
+		return false
+	}
+	switch tag {
+	case 2, 4: // signatures, by their version
+		return body[0] >= 3 && body[0] <= 6
+	case 11: // literal data, by its format
+		return bytes.IndexByte([]byte("btul1"), body[0]) >= 0
+	}
+	return false
 }
 
 func openPackets(packets []byte, keys []*SecretKey, certs Lookup, at time.Time, lim Limits) (*Opened, error) {

@@ -91,11 +91,11 @@ func verdicts(md *pgp.MessageDetails, ring *ring, at time.Time) []Signature {
 //   - unknown-key: the signer is none that was looked up, whatever the library
 //     says; our own secret keys don't count.
 //   - weak: MD5, SHA-1 or RIPEMD, not even verified; or a key too weak to believe.
-//   - revoked-key: the certificate is revoked at the time of the verdict, though
-//     the signature may be older and sound. A thief dates a signature as he
-//     likes; who revokes wants all of it doubted. Only a revocation that itself
-//     begins after that time and gives a harmless reason (retired, superseded)
-//     doesn't count yet.
+//   - revoked-key: the certificate, or the subkey that signed, is revoked at the
+//     time of the verdict, though the signature may be older and sound. A thief
+//     dates a signature as he likes; who revokes wants all of it doubted. Only a
+//     revocation that itself begins after that time and gives a harmless reason
+//     (retired, superseded) doesn't count yet.
 //   - expired-key: the key had expired when the signature was made, by its own
 //     date. A signature made in time stays good after the key's end.
 //   - bad: everything else, also what is dated more than a day ahead of us or
@@ -111,6 +111,8 @@ func judge(md *pgp.MessageDetails, c *pgp.SignatureCandidate, signer *pgp.Entity
 		return Bad, "not verified"
 	case err == nil && signer.Revoked(at):
 		return RevokedKey, "the certificate is revoked"
+	case err == nil && subkeyRevoked(signer, c.SignedBy, at):
+		return RevokedKey, "the signing key is revoked"
 	case err == nil && c.CorrespondingSig.CreationTime.After(at.Add(clockSkew)):
 		return Bad, "signed in the future"
 	case err == nil:
@@ -137,6 +139,14 @@ func judge(md *pgp.MessageDetails, c *pgp.SignatureCandidate, signer *pgp.Entity
 		}
 	}
 	return Bad, err.Error()
+}
+
+// subkeyRevoked reports whether a certificate revokes, at a time, the subkey that
+// signed.
+func subkeyRevoked(signer *pgp.Entity, by *pgp.Key, at time.Time) bool {
+	return slices.ContainsFunc(signer.Subkeys, func(sub pgp.Subkey) bool {
+		return bytes.Equal(sub.PublicKey.Fingerprint, by.PublicKey.Fingerprint) && sub.Revoked(by.SelfSignature, at)
+	})
 }
 
 // clockSkew is how far a signer's clock may be ahead of ours.
@@ -270,18 +280,37 @@ func (r *ring) signers(id uint64) []*pgp.Entity {
 	if list, ok := r.found[id]; ok || r.lookup == nil || id == 0 {
 		return list
 	}
-	var list []*pgp.Entity
+	var list, others []*pgp.Entity
 	for _, c := range r.lookup(id, "") {
 		if !slices.Contains(c.KeyIDs(), id) {
 			continue
 		}
-		if e, giveBack := c.borrow(); e != nil {
+		e, giveBack := c.borrow()
+		if e == nil {
+			continue
+		}
+		r.back = append(r.back, giveBack)
+		if maySign(e, id) {
 			list = append(list, e)
-			r.back = append(r.back, giveBack)
+		} else {
+			others = append(others, e)
 		}
 	}
-	r.found[id] = list
-	return list
+	r.found[id] = append(list, others...) // the library asks the first alone
+	return r.found[id]
+}
+
+// maySign reports whether a certificate's key of this id is its own to sign with, on
+// whatever day. Anybody can bind another's key to their certificate as a subkey, but
+// not with the key's own consent, which signing needs (RFC 9580, section 5.2.1.8).
+func maySign(e *pgp.Entity, id uint64) bool {
+	return e.PrimaryKey.KeyId == id || slices.ContainsFunc(e.Subkeys, func(sub pgp.Subkey) bool {
+		if sub.PublicKey.KeyId != id {
+			return false
+		}
+		binding, err := sub.LatestValidBindingSignature(time.Time{}, policy(e.PrimaryKey.CreationTime))
+		return err == nil && binding.FlagsValid && binding.FlagSign
+	})
 }
 
 // signer is the looked-up certificate that a candidate was verified with, or

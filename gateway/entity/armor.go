@@ -6,6 +6,8 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // block is a piece of armor in a text: the bytes [from, to), what of them is data,
@@ -36,6 +38,21 @@ var (
 	dashes = regexp.MustCompile(dash + `(?:[ \t\x{00a0}]?` + dash + `)*` + blank + `*$`)
 )
 
+// endsInDash and goesOnAsMarker are what must stand before and behind a marker's
+// "BEGIN PGP", to tell most of what is none without an expression.
+func endsInDash(b []byte) bool {
+	r, _ := utf8.DecodeLastRune(bytes.TrimRightFunc(b, unicode.IsSpace))
+	return r == '-' || r >= 0x80
+}
+
+func goesOnAsMarker(b []byte) bool {
+	b = bytes.TrimLeftFunc(b[:min(len(b), 120)], isBlank)
+	return bytes.HasPrefix(b, []byte("MESSAGE")) || bytes.HasPrefix(b, []byte("SIG")) || bytes.HasPrefix(b, []byte("PUBLIC"))
+}
+
+// isBlank is blank for a letter.
+func isBlank(r rune) bool { return unicode.IsSpace(r) || r == 0x200b || r == 0xfeff || r == 0xfffd }
+
 // mark is where a marker stands.
 type mark struct {
 	from, to int
@@ -62,9 +79,15 @@ func nextMark(b []byte, at int) (mark, bool) {
 			continue
 		}
 		word += lead
+		if !endsInDash(b[lead:word]) || !goesOnAsMarker(b[pgp+3:]) { // asked first: a mail may hold millions
+			continue
+		}
 		m := marker.FindSubmatch(b[word:min(len(b), word+140)])
+		if m == nil {
+			continue
+		}
 		d := dashes.FindIndex(b[lead:word])
-		if m == nil || d == nil {
+		if d == nil {
 			continue
 		}
 		kind := map[byte]string{'M': "message", 'P': "key"}[m[2][0]]
@@ -100,7 +123,7 @@ func blocks(b []byte) []block {
 		if !m.begins || m.kind == "signature" {
 			continue
 		}
-		end, to := closing(b, m)
+		end, to := closing(b, m, b[line:m.from])
 		bl := block{from: m.from, to: to, kind: m.kind, body: b[m.to:end], prefix: b[line:m.from]}
 		if bare := bytes.Trim(bl.prefix, "> |\t\u00a0"); len(bare) == 0 {
 			bl.from = line
@@ -177,8 +200,15 @@ func looksEncoded(line []byte) (n int, ok bool) {
 // shorter counts only between markers.
 const minPackets = 24
 
+// isOfText reports whether a marker stands in the text of a cleartext-signed message
+// whose own has this prefix: quoted once more, or behind a dash escape (RFC 9580,
+// section 7.2).
+func (m mark) isOfText(b, prefix []byte) bool {
+	return bytes.HasPrefix(b[m.from:m.to], []byte("- -")) || bytes.ContainsAny(unquote(b[lineStart(b, m.from):m.from], prefix), ">|")
+}
+
 // closing finds where a block's data ends and where what comes after begins.
-func closing(b []byte, begin mark) (end, to int) {
+func closing(b []byte, begin mark, prefix []byte) (end, to int) {
 	last := begin.kind
 	if last == "signed" {
 		last = "signature"
@@ -188,6 +218,7 @@ func closing(b []byte, begin mark) (end, to int) {
 		switch {
 		case !ok:
 			return len(b), len(b)
+		case begin.kind == "signed" && m.isOfText(b, prefix):
 		case !m.begins && m.kind == last:
 			return m.from, m.to
 		case m.begins && !(m.kind == "signature" && last == "signature"):
@@ -203,7 +234,7 @@ func lineStart(b []byte, at int) int { return bytes.LastIndexByte(b[:at], '\n') 
 // text as it is, without quote marks, its signature repaired.
 func cleartext(body, prefix []byte) []byte {
 	sig, ok := nextMark(body, 0)
-	for ok && !(sig.begins && sig.kind == "signature") {
+	for ok && !(sig.begins && sig.kind == "signature" && !sig.isOfText(body, prefix)) {
 		sig, ok = nextMark(body, sig.to)
 	}
 	if !ok {

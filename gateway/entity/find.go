@@ -60,8 +60,12 @@ func (rd *reader) find(root *part) []container {
 // that is the message, and the armor is history. What servers add stands in parts
 // of its own.
 func (rd *reader) answers(quoted []container) bool {
-	for _, f := range quoted {
-		if !f.file && ReplyText(string(withoutArmor(rd.view(f.part)))) != "" {
+	for i, f := range quoted {
+		if f.file || i > 0 && f.part == quoted[i-1].part {
+			continue
+		}
+		beside := withoutArmor(rd.view(f.part))
+		if ReplyText(string(beside[:min(len(beside), maxText)])) != "" {
 			return true
 		}
 	}

@@ -212,7 +212,11 @@ func FuzzWrappers(f *testing.F) {
 		if len(signedContent(b)) > len(b) {
 			t.Fatal("more came out than went in")
 		}
-		for _, a := range uuencoded(b) {
+		files, text := uuencoded(b)
+		if len(text) > len(b) {
+			t.Fatal("more text came out than went in")
+		}
+		for _, a := range files {
 			if len(a.Content) > 2*len(b) {
 				t.Fatal("more came out than went in")
 			}

@@ -1,6 +1,7 @@
 package entity
 
 import (
+	"regexp"
 	"strings"
 )
 
@@ -37,7 +38,7 @@ func (rd *reader) collectLeaf(p *part, c *content) {
 		t := rd.tree.readable(p)
 		c.clipped = c.clipped || p.clipped
 		if p.params["hp-legacy-display"] == "1" {
-			_, t, _ = strings.Cut(t, "\n\n")
+			t = withoutLegacyDisplay(t)
 		}
 		c.texts = append(c.texts, t)
 		c.rich = c.rich || p.kind != "text/plain"
@@ -51,6 +52,21 @@ func (rd *reader) collectLeaf(p *part, c *content) {
 		kind = "application/octet-stream"
 	}
 	c.attachments = append(c.attachments, Attachment{Name: p.name, Type: kind, Content: rd.tree.content(p), Inline: p.disposition == "inline"})
+}
+
+// legacyField is a line of a protected header as a text repeats it for old programs.
+var legacyField = regexp.MustCompile(`(?i)^(?:subject|from|to|cc|date|reply-to|sender)\s*:`)
+
+// withoutLegacyDisplay takes off the protected header that a text repeats at its
+// beginning (RFC 9788): in plain text up to a blank line, which HTML made text
+// needn't have.
+func withoutLegacyDisplay(t string) string {
+	head, rest, _ := strings.Cut(t, "\n")
+	for legacyField.MatchString(head) {
+		t = rest
+		head, rest, _ = strings.Cut(t, "\n")
+	}
+	return strings.TrimLeft(t, "\n")
 }
 
 // isText reports whether a leaf is shown as text: plain text that has a name may

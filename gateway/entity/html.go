@@ -6,6 +6,10 @@ import (
 	"golang.org/x/net/html"
 )
 
+// ofHead are the elements that a head may hold, and what Office puts there. All
+// others end it.
+var ofHead = map[string]bool{"base": true, "link": true, "meta": true, "noscript": true, "script": true, "style": true, "template": true, "title": true, "xml": true, "object": true}
+
 // HTMLText turns HTML into text: cells end in a tab, rows and blocks in a line
 // break, blockquote becomes "> ". It reads tokens only, never a tree, so that
 // nesting costs nothing.
@@ -30,16 +34,18 @@ func HTMLText(s string) string {
 			if pre == 0 {
 				t = collapse(t)
 			}
-			b.WriteString(html.UnescapeString(t))
+			b.WriteString(t)
 		case html.StartTagToken, html.SelfClosingTagToken:
 			n, _ := z.TagName()
-			switch name := string(n); name {
+			name := string(n)
+			if skip == "head" && !ofHead[name] && !strings.Contains(name, ":") {
+				skip = "" // nobody wrote its end, which needs none
+			}
+			switch name {
 			case "style", "script", "head", "title", "noscript", "template":
 				if skip == "" {
 					skip = name
 				}
-			case "body":
-				skip = ""
 			case "br":
 				b.WriteByte('\n')
 			case "pre":

@@ -100,6 +100,10 @@ func (t *tree) split(p *part, depth int) {
 	}
 }
 
+// scannedTimes is how often a mail may be looked at for boundaries as a whole: once
+// for each multipart around its largest file, and programs nest half a dozen.
+const scannedTimes = 8
+
 // room reports whether another part of so many bytes may be taken apart.
 func (t *tree) room(size int64, depth int) bool {
 	t.scanned += size
@@ -109,7 +113,7 @@ func (t *tree) room(size int64, depth int) bool {
 		t.exceed("its parts lie too deep in one another")
 	case t.parts >= t.limits.Parts:
 		t.exceed("it has too many parts")
-	case t.scanned > t.limits.Size+16*int64(maxText):
+	case t.scanned > scannedTimes*t.limits.Size:
 		t.exceed("taking it apart would cost too much")
 	default:
 		return true
@@ -212,13 +216,9 @@ func (t *tree) unwrap(p *part, depth int) {
 
 // unwrapUU takes the files out of a text; what remains is the text.
 func (t *tree) unwrapUU(p *part, b []byte) {
-	files := uuencoded(b)
+	files, text := uuencoded(b)
 	if len(files) == 0 {
 		return
-	}
-	text := b[:bytes.Index(b, []byte("begin "))]
-	if at := bytes.LastIndex(b, []byte("\nend")); at >= 0 {
-		text = append(bytes.Clone(text), bytes.TrimPrefix(b[at+4:], []byte("\r"))...)
 	}
 	p.children = append(p.children, leaf("text/plain", text, p.params["charset"]))
 	for _, f := range files {

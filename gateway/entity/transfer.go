@@ -14,7 +14,7 @@ func undo(encoding string, body []byte) []byte {
 	case "quoted-printable":
 		return decodeQP(body)
 	case "x-uuencode", "x-uue", "uuencode", "uue":
-		if files := uuencoded(body); len(files) > 0 {
+		if files, _ := uuencoded(body); len(files) > 0 {
 			return files[0].Content
 		}
 	}
@@ -145,27 +145,34 @@ func unhex(c byte) (byte, bool) {
 
 const maxUUFiles = 32
 
-// uuencoded takes files out of a text: "begin 644 name", lines, "end".
-func uuencoded(b []byte) []Attachment {
-	var out []Attachment
-	for len(out) < maxUUFiles {
-		at := bytes.Index(b, []byte("begin "))
-		if at < 0 {
+// uuencoded takes files out of a text ("begin 644 name", lines, "end") and gives
+// what stands around them.
+func uuencoded(b []byte) (files []Attachment, text []byte) {
+	at, kept := 0, 0 // where the next file is looked for, and what of the text is in text already
+	for len(files) < maxUUFiles {
+		i := bytes.Index(b[at:], []byte("begin "))
+		if i < 0 {
 			break
 		}
-		starts := at == 0 || b[at-1] == '\n'
-		line, rest := cutLine(b[at:])
-		b = b[at+6:]
+		begin := at + i
+		starts := begin == 0 || b[begin-1] == '\n'
+		line, rest := cutLine(b[begin:])
+		at = begin + 6
 		mode, name, ok := strings.Cut(string(line[6:min(len(line), 300)]), " ")
 		if !starts || !ok || len(mode) < 3 || len(mode) > 4 || strings.Trim(mode, "01234567") != "" {
 			continue
 		}
 		if content, after, ended := uuBody(rest); ended {
-			out = append(out, Attachment{Name: clean(toUTF8([]byte(strings.TrimSpace(name)), "")), Type: "application/octet-stream", Content: content})
-			b = after
+			files = append(files, Attachment{Name: clean(toUTF8([]byte(strings.TrimSpace(name)), "")), Type: "application/octet-stream", Content: content})
+			text = append(text, b[kept:begin]...)
+			at = len(b) - len(after)
+			kept = at
 		}
 	}
-	return out
+	if len(files) == 0 {
+		return nil, b
+	}
+	return files, append(text, b[kept:]...)
 }
 
 // uuBody decodes the lines of one file and reports whether its end was met.

@@ -63,7 +63,10 @@ func readTime(v string) (string, bool) {
 		}
 	}
 	if date, rest, ok := strings.Cut(v, " "); ok {
-		v = date + "T" + strings.ReplaceAll(rest, " ", "")
+		if !strings.Contains(date, "T") {
+			date += "T"
+		}
+		v = date + strings.ReplaceAll(rest, " ", "")
 	}
 	for _, layout := range timeLayouts {
 		t, err := time.Parse(layout, v)

@@ -124,10 +124,18 @@ func (r *jsonReader) member(key string) error {
 	}
 	a, ok := parseAddress(key)
 	if !ok || a.String() != key || a.grouped() {
-		r.problems = append(r.problems, newProblem("json-key", 18, Error, "", map[string]string{"value": said(key)}))
-		return r.skip(0)
+		return r.unknown(key)
 	}
 	return r.value(a)
+}
+
+// unknown names a key that is no box's and passes over its value.
+func (r *jsonReader) unknown(key string) error {
+	if len(r.problems) >= maxBoxes {
+		return &jsonError{"json-boxes", strconv.Itoa(maxBoxes)}
+	}
+	r.problems = append(r.problems, newProblem("json-key", 18, Error, "", map[string]string{"value": said(key)}))
+	return r.skip(0)
 }
 
 func (r *jsonReader) misshapen(a address, sentence string) {
@@ -178,8 +186,7 @@ func (r *jsonReader) row(group string, place int) error {
 		}
 		a, ok := parseAddress(key)
 		if !ok || a.String() != key || a.group() != group || a.number() == 0 {
-			r.problems = append(r.problems, newProblem("json-key", 18, Error, "", map[string]string{"value": said(key)}))
-			return r.skip(0)
+			return r.unknown(key)
 		}
 		a.row = row
 		if r.f.boxes[a.String()] != nil {

@@ -147,7 +147,7 @@ func readBoxes(c candidate) *reader {
 		if !b.known {
 			continue
 		}
-		if len(r.f.boxes) >= maxBoxes {
+		if len(r.f.boxes) >= maxBoxes || len(r.problems) >= maxBoxes {
 			r.problems = append(r.problems, NewProblem(68, Error, "", map[string]string{"limit": strconv.Itoa(maxBoxes)}))
 			break
 		}
