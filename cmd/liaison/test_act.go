@@ -179,6 +179,24 @@ func (c testWaiveCmd) inTime(b *testBench, w commtest.Waived) error {
 	return wrongf("--until %s is past; nothing was recorded", day)
 }
 
+// covers refuses a waiver that doesn't hold for what is known by now, as one that was
+// written before a test: as the newest it would take the place of one that holds.
+func (b *testBench) covers(w commtest.Waived) error {
+	p := b.op.Participant(w.Participant)
+	if p == nil {
+		return wrongf("%s is no participant of %s", w.Participant, b.op.Code)
+	}
+	standing, err := b.standing(nil)
+	if err != nil {
+		return err
+	}
+	standing.Waivers = []commtest.Waived{w}
+	if s := standing.Stand(p); !s.Passes() {
+		return no{fmt.Sprintf("the waiver doesn't hold for %s: %s; nothing was recorded, write the statement anew and have it signed", p.Code, s.Waived.Why)}
+	}
+	return nil
+}
+
 // remark says where a waiver lasts longer than what it is for.
 func (c testWaiveCmd) remark(b *testBench, w commtest.Waived) {
 	if end := b.op.Phases.Operation.To; w.Until.After(end.Time) {
@@ -216,6 +234,9 @@ func (c testWaiveCmd) record(b *testBench, statement, signature []byte) error {
 		return err
 	}
 	if err := c.inTime(b, w); err != nil {
+		return err
+	}
+	if err := b.covers(w); err != nil {
 		return err
 	}
 	entry := audit("test waived", person(), b.op.Code, string(w.Participant))
