@@ -161,3 +161,21 @@ func TestAnOperationThatStandsInTwoFilesIsAnError(t *testing.T) {
 		t.Errorf("operation show =\n%s\nwant as before:\n%s", after, before)
 	}
 }
+
+func TestCheckJudgesTheKeysThatStandInNoFile(t *testing.T) {
+	r := newRoom(t, "LV", "PL")
+	config := r.path("gw/gateway.yaml")
+	r.ok("key", "generate", "--name", "PL", "--address", "jco@pl.example", "--out", r.path("short.asc"), "--expires", "48h")
+	r.ok("key", "import", "OP-001", "PL", r.path("short.asc.cert.asc"), "-c", config)
+	short, first := string(r.certificate("short.asc.cert.asc").Fingerprint()), string(r.certificate("PL.asc.cert.asc").Fingerprint())
+	for _, who := range []string{"one", "another"} {
+		r.ok("key", "confirm", "OP-001", "PL", short, "--by", who, "--how", "read back in a test", "-c", config)
+	}
+	if out := r.ok("check", "--offline", "-c", config); strings.Count(out, "warning  OP-001: PL: certificate") != 2 || !strings.Contains(out, "stops serving for encryption") {
+		t.Errorf("check with an imported key that ends in two days, and one that lasts =\n%s\nwant a warning of it for each purpose", out)
+	}
+	r.ok("key", "block", "OP-001", "PL", first, "--reason", "lost", "-c", config)
+	if out, code := command(t, "", "check", "--offline", "-c", config); code != exitUsage || strings.Count(out, "error    OP-001: PL: certificate") != 2 {
+		t.Errorf("check with that key alone = exit code %d; want %d, and an error for each purpose\n%s", code, exitUsage, out)
+	}
+}
