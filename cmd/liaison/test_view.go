@@ -25,7 +25,11 @@ type view struct {
 }
 
 func newView(b *testBench, j jsonFlag) *view {
-	f, ok := b.out.(*os.File)
+	out := b.out
+	if p, is := out.(*printed); is {
+		out = p.Writer
+	}
+	f, ok := out.(*os.File)
 	return &view{b: b, j: j, redraws: ok && !j.JSON && isatty.IsTerminal(f.Fd()), last: map[operation.ParticipantCode]string{}}
 }
 
