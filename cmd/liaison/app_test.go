@@ -31,3 +31,28 @@ func TestAnAnswerThatCanNotBeWrittenFails(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsMistypedIsWrongUsage(t *testing.T) {
+	r := newRoom(t, "LV")
+	config, fp := r.path("gw/gateway.yaml"), string(r.certificate("LV.asc.cert.asc").Fingerprint())
+	other := strings.Repeat("0", 40)
+	for _, args := range [][]string{
+		{"key", "confirm", "OP-001", "LV", fp[:16], "--how", "by phone"},
+		{"key", "confirm", "OP-001", "LV", other, "--how", "by phone"},
+		{"key", "confirm", "OP-001", "LT", fp, "--how", "by phone"},
+		{"key", "confirm", "OP-001", "LV", fp, "--how", " "},
+		{"key", "block", "OP-001", "LV", other, "--reason", "lost"},
+		{"key", "block", "OP-010", "LV", fp, "--reason", "lost"},
+		{"key", "block", "OP-001", "LV", fp, "--reason", " "},
+		{"test", "run", "OP-001", "--deadline=-20m"},
+	} {
+		if out, code := command(t, "", append(args, "-c", config)...); code != exitUsage {
+			t.Errorf("liaison %v = exit code %d; want %d\n%s", args, code, exitUsage, out)
+		}
+	}
+	r.write("gw/secrets/folder/storage", "")
+	r.write("gw/gateway.yaml", strings.Replace(r.read("gw/gateway.yaml"), "secrets/storage", "secrets/folder", 1))
+	if out, code := command(t, "", "key", "list", "-c", config); code != exitUsage || !strings.Contains(out, "read the storage key") {
+		t.Errorf("with a storage key that can't be read: exit code %d; want %d and that said\n%s", code, exitUsage, out)
+	}
+}

@@ -124,7 +124,7 @@ func storageKey(file string) (store.StorageKey, error) {
 		return key, wrongf("the storage key %s is missing: restore it from its backup, or make a new set-up with \"liaison init\"", file)
 	}
 	if err != nil {
-		return key, err
+		return key, wrongf("read the storage key: %w", err)
 	}
 	if len(data) != len(key) {
 		return key, wrongf("the storage key %s has %d bytes instead of %d", file, len(data), len(key))

@@ -185,6 +185,9 @@ func (c testRunCmd) order(b *testBench) (commtest.Order, commtest.Selection, err
 	if c.Exercise {
 		order.Mode, order.Cause = "EXER", "exercise"
 	}
+	if c.Deadline < 0 {
+		return order, commtest.Selection{}, wrongf("--deadline %s is no time to answer in; write it as 20m", c.Deadline)
+	}
 	if c.Deadline > 0 {
 		order.Deadline, order.Within = operation.Term{Time: c.Deadline}, c.Deadline
 	}
