@@ -56,3 +56,21 @@ func TestWhatIsMistypedIsWrongUsage(t *testing.T) {
 		t.Errorf("with a storage key that can't be read: exit code %d; want %d and that said\n%s", code, exitUsage, out)
 	}
 }
+
+func TestAnOperationsCodeMayLookLikeARuns(t *testing.T) {
+	r := newRoom(t, "LV")
+	config := r.path("gw/gateway.yaml")
+	r.write("gw/operations/operation.yaml", strings.Replace(r.read("gw/operations/operation.yaml"), "OP-001", "JCO-TOBACCO", 1))
+	r.ok("operation", "apply", "-c", config)
+	r.ok("test", "run", "JCO-TOBACCO", "-c", config)
+	for _, args := range [][]string{{"test", "report", "JCO-TOBACCO"}, {"test", "report", "JCO-TOBACCO-T001", "--format", "html"}} {
+		if out, code := command(t, "", append(args, "-c", config)...); code != exitDone || !strings.Contains(out, "JCO-TOBACCO-T001") || strings.Contains(out, ">TOBACCO-T001") {
+			t.Errorf("liaison %v = exit code %d; want the report of JCO-TOBACCO-T001\n%s", args, code, out)
+		}
+	}
+	for _, blank := range [][]string{{"--spoke-to", " ", "--number", "+371 1"}, {"--spoke-to", "B. Invented", "--number", " "}} {
+		if out, code := command(t, "", append([]string{"test", "called", "JCO-TOBACCO-T001", "LV", "-c", config}, blank...)...); code != exitUsage {
+			t.Errorf("test called %q = exit code %d; want %d\n%s", blank, code, exitUsage, out)
+		}
+	}
+}

@@ -29,6 +29,9 @@ func (testCalledCmd) Help() string {
 
 func (c testCalledCmd) Run(a *app) error {
 	return c.withRun(a, c.RunID, func(b *testBench, r gateway.TestRun) error {
+		if strings.TrimSpace(c.SpokeTo) == "" || strings.TrimSpace(c.Number) == "" {
+			return wrongf("--spoke-to and --number say who was called on which number; neither may be blank")
+		}
 		who := operation.ParticipantCode(c.Participant)
 		party, err := b.st.TestParty(a.ctx, r.ID, who)
 		if err != nil {
