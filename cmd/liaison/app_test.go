@@ -74,3 +74,18 @@ func TestAnOperationsCodeMayLookLikeARuns(t *testing.T) {
 		}
 	}
 }
+
+func TestAFileThatIsThereIsNotOverwrittenAndThatIsSaid(t *testing.T) {
+	r := newRoom(t, "LV")
+	r.write("half/keys/gateway.asc", "of an init that was interrupted")
+	for _, args := range [][]string{
+		{"init", r.path("half")},
+		{"key", "generate", "--name", "LV", "--address", "jco@lv.example", "--out", r.path("LV.asc")},
+		{"audit", "export", "--out", r.path("LV.asc"), "-c", r.path("gw/gateway.yaml")},
+	} {
+		before := r.read("LV.asc")
+		if out, code := command(t, "", args...); code != exitUsage || !strings.Contains(out, "already, and it isn't overwritten; ") || r.read("LV.asc") != before {
+			t.Errorf("liaison %v over a file that is there = exit code %d; want %d, the file as it was, and what to do\n%s", args, code, exitUsage, out)
+		}
+	}
+}
