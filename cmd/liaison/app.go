@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 	"github.com/willabides/kongplete"
@@ -24,6 +26,32 @@ const (
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
+}
+
+// printed is standard output that keeps why it couldn't be written, as on a full disk:
+// the command goes on, and fails at its end. Where nobody reads any more nothing is
+// lost.
+type printed struct {
+	io.Writer
+	mu  sync.Mutex // guards err
+	err error
+}
+
+func (w *printed) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	if err != nil && !errors.Is(err, syscall.EPIPE) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.err = fmt.Errorf("print the answer, which is not complete: %w", err)
+	}
+	return n, err
+}
+
+// lost is why something could not be written, nil where all was.
+func (w *printed) lost() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
 }
 
 // app is what every command gets: its context and streams.
@@ -50,7 +78,7 @@ type jsonFlag struct {
 // fact prints one fact: as an object, or as a line for people.
 func (j jsonFlag) fact(a *app, v any, format string, args ...any) {
 	if j.JSON {
-		_ = a.json(v) // as with print: nobody reads any more
+		_ = a.json(v) // as with print: printed keeps the error
 		return
 	}
 	a.print(format, args...)
@@ -107,7 +135,8 @@ type commands struct {
 // run runs one command line and returns its exit code.
 func run(ctx context.Context, args []string, s streams) int {
 	var c commands
-	a := &app{ctx: ctx, streams: s}
+	out := &printed{Writer: s.out}
+	a := &app{ctx: ctx, streams: streams{s.in, out, s.err}}
 	code := -1
 	parser, err := kong.New(&c, kong.Name("liaison"), kong.UsageOnError(), kong.Writers(s.out, s.err), kong.Bind(a),
 		kong.Description("A secure messaging gateway for joint customs operations.\n\nStart with \"liaison demo\"; every command takes --help."),
@@ -128,7 +157,10 @@ func run(ctx context.Context, args []string, s streams) int {
 		fmt.Fprintf(s.err, "liaison: %s; see \"liaison --help\"\n", oneLine(err))
 		return exitUsage
 	}
-	return exitCode(k.Run(a), s.err)
+	if err = k.Run(a); err == nil {
+		err = out.lost()
+	}
+	return exitCode(err, s.err)
 }
 
 // exitCode says an error as one line and turns it into an exit code.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"liaison/gateway/operation"
@@ -133,9 +134,15 @@ func (c auditExportCmd) Run(a *app) error {
 			return st.ExportAudit(a.ctx, a.out)
 		}
 		f, err := os.OpenFile(c.Out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, fs.ErrExist) {
+			return wrongf("there is a file %s already, and it isn't overwritten; choose another name", c.Out)
+		}
 		if err != nil {
 			return wrongf("write the export: %w", err)
 		}
-		return errors.Join(st.ExportAudit(a.ctx, f), f.Sync(), f.Close())
+		if err := errors.Join(st.ExportAudit(a.ctx, f), f.Sync(), f.Close()); err != nil {
+			return errors.Join(err, os.Remove(c.Out)) // half an export is none
+		}
+		return nil
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"liaison/crypto/keyring"
 	"liaison/crypto/openpgp"
 	"liaison/gateway"
 	"liaison/gateway/operation"
@@ -43,7 +44,8 @@ type checker struct {
 	jsonFlag
 	s      *setup
 	files  map[string]*operation.Operation
-	ops    []*operation.Operation // of the files, by code
+	ops    []*operation.Operation   // of the files, by code
+	judged map[gateway.Holding]bool // certificates of the files, whatever came of it
 	errors int
 	next   string // command
 }
@@ -67,7 +69,7 @@ func (c checkCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	k := &checker{app: a, jsonFlag: c.jsonFlag, s: s, next: "serve"}
+	k := &checker{app: a, jsonFlag: c.jsonFlag, s: s, judged: map[gateway.Holding]bool{}, next: "serve"}
 	k.found(fine, c.Config, "every key is known and every value is of its kind")
 	if err := k.operations(); err != nil {
 		return err
@@ -182,6 +184,7 @@ func (c *checker) participantKeys() {
 					continue
 				}
 				for _, cert := range certs {
+					c.judged[gateway.Holding{Operation: op.Code, Participant: p.Code, Fingerprint: cert.Fingerprint()}] = true
 					c.lasts(string(op.Code), fmt.Sprintf("%s: certificate %s", p.Code, cert.Fingerprint().Grouped()), cert, op)
 				}
 			}
@@ -189,8 +192,8 @@ func (c *checker) participantKeys() {
 	}
 }
 
-// record asks the store, where there is one yet, whether the storage key opens it
-// and which keys nobody confirmed.
+// record asks the store, where there is one yet, whether the storage key opens it,
+// which keys nobody confirmed and which don't last.
 func (c *checker) record() {
 	path, ok := strings.CutPrefix(c.s.dsn, "sqlite:")
 	if _, err := os.Stat(path); ok && errors.Is(err, fs.ErrNotExist) {
@@ -205,16 +208,9 @@ func (c *checker) record() {
 	}
 	defer st.Close()
 	for _, op := range c.ops {
-		keys, err := st.Keys(c.ctx, op.Code, "", "")
-		if err != nil {
+		if err := c.recorded(st, op); err != nil {
 			c.found(failure, "store", "%v", err)
 			return
-		}
-		for _, k := range keys {
-			if k.State == gateway.KeyProposed {
-				c.next = "key list"
-				c.found(warning, string(op.Code), "%s: certificate %s is not confirmed; compare the fingerprint by phone, then \"liaison key confirm\"", k.Participant, k.Fingerprint.Grouped())
-			}
 		}
 	}
 	if err := st.CheckKey(c.ctx); err != nil {
@@ -222,6 +218,37 @@ func (c *checker) record() {
 		return
 	}
 	c.found(fine, "store", "it opens with this storage key")
+}
+
+// recorded judges an operation's certificates of the record, those that stand in no
+// file among them. One that another, confirmed as well, outlasts is a warning.
+func (c *checker) recorded(st *store.Store, op *operation.Operation) error {
+	keys, err := st.Keys(c.ctx, op.Code, "", "")
+	if err != nil {
+		return err
+	}
+	problems, err := ring(st).Check(c.ctx, op.Code, time.Now(), op.End())
+	if err != nil {
+		return err
+	}
+	for _, p := range problems {
+		outlasted := slices.ContainsFunc(keys, func(k gateway.KeyRecord) bool {
+			return k.State == gateway.KeyConfirmed && k.Participant == p.Participant && !slices.ContainsFunc(problems, func(o keyring.Problem) bool {
+				return o.Participant == k.Participant && o.Fingerprint == k.Fingerprint && o.Purpose == p.Purpose
+			})
+		})
+		severity := failure
+		switch {
+		case p.Reason == "unconfirmed":
+			severity, c.next = warning, "key list"
+		case c.judged[gateway.Holding{Operation: p.Operation, Participant: p.Participant, Fingerprint: p.Fingerprint}]:
+			continue // said already, of its file
+		case outlasted || p.State != gateway.KeyConfirmed:
+			severity = warning
+		}
+		c.found(severity, string(op.Code), "%s", p)
+	}
+	return nil
 }
 
 // socket checks the channel's TLS certificate for every host that participants

@@ -131,3 +131,51 @@ func TestTheEndOfARunHintsAtAReportThatABrowserShows(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestAnOperationFileThatIsNotThereIsNotPassedOver(t *testing.T) {
+	r := newRoom(t, "LV", "PL")
+	config, op := r.path("gw/gateway.yaml"), r.read("gw/operations/operation.yaml")
+	if out, code := command(t, "", "operation", "apply", r.path("op-001.yml"), "-c", config); code != exitUsage || !strings.Contains(out, "op-001.yml: no such file") {
+		t.Errorf("operation apply of a file that isn't there = exit code %d; want %d and the file named\n%s", code, exitUsage, out)
+	}
+	r.write("op[1].yaml", strings.Replace(strings.ReplaceAll(op, "../../", ""), "OP-001", "OP-002", 1))
+	if out := r.ok("operation", "apply", r.path("op[1].yaml"), "-c", config); !strings.Contains(out, "Operation OP-002: 2 participants") {
+		t.Errorf("operation apply of op[1].yaml =\n%s\nwant the file of that name applied", out)
+	}
+	r.write("gw/gateway.yaml", strings.Replace(r.read("gw/gateway.yaml"), "operations/*.yaml", "operations/op-001.yml", 1))
+	if out, code := command(t, "", "check", "--offline", "-c", config); code != exitUsage || !strings.Contains(out, "op-001.yml: no such file") {
+		t.Errorf("check of a file that isn't there = exit code %d; want %d and the file named\n%s", code, exitUsage, out)
+	}
+}
+
+func TestAnOperationThatStandsInTwoFilesIsAnError(t *testing.T) {
+	r := newRoom(t, "LV", "PL")
+	config, before := r.path("gw/gateway.yaml"), r.ok("operation", "show", "OP-001", "-c", r.path("gw/gateway.yaml"))
+	r.write("gw/operations/backup.yaml", strings.ReplaceAll(r.read("gw/operations/operation.yaml"), "authority: ", "authority: Former "))
+	for _, args := range [][]string{{"check", "--offline"}, {"operation", "apply"}} {
+		if out, code := command(t, "", append(args, "-c", config)...); code != exitUsage || !strings.Contains(out, "OP-001 stands in "+r.path("gw/operations/backup.yaml")+" already") {
+			t.Errorf("liaison %v = exit code %d; want %d and both files named\n%s", args, code, exitUsage, out)
+		}
+	}
+	if after := r.ok("operation", "show", "OP-001", "-c", config); after != before {
+		t.Errorf("operation show =\n%s\nwant as before:\n%s", after, before)
+	}
+}
+
+func TestCheckJudgesTheKeysThatStandInNoFile(t *testing.T) {
+	r := newRoom(t, "LV", "PL")
+	config := r.path("gw/gateway.yaml")
+	r.ok("key", "generate", "--name", "PL", "--address", "jco@pl.example", "--out", r.path("short.asc"), "--expires", "48h")
+	r.ok("key", "import", "OP-001", "PL", r.path("short.asc.cert.asc"), "-c", config)
+	short, first := string(r.certificate("short.asc.cert.asc").Fingerprint()), string(r.certificate("PL.asc.cert.asc").Fingerprint())
+	for _, who := range []string{"one", "another"} {
+		r.ok("key", "confirm", "OP-001", "PL", short, "--by", who, "--how", "read back in a test", "-c", config)
+	}
+	if out := r.ok("check", "--offline", "-c", config); strings.Count(out, "warning  OP-001: PL: certificate") != 2 || !strings.Contains(out, "stops serving for encryption") {
+		t.Errorf("check with an imported key that ends in two days, and one that lasts =\n%s\nwant a warning of it for each purpose", out)
+	}
+	r.ok("key", "block", "OP-001", "PL", first, "--reason", "lost", "-c", config)
+	if out, code := command(t, "", "check", "--offline", "-c", config); code != exitUsage || strings.Count(out, "error    OP-001: PL: certificate") != 2 {
+		t.Errorf("check with that key alone = exit code %d; want %d, and an error for each purpose\n%s", code, exitUsage, out)
+	}
+}

@@ -225,6 +225,9 @@ func readCertificates(path string) ([]*openpgp.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(certs) == 0 { // a folder
+		return nil, wrongf("%s: no file in it holds an OpenPGP key", path)
+	}
 	for _, cert := range certs {
 		if cert.FromSecret() {
 			return nil, wrongf("%s holds the secret key %s; name its certificate instead (the .cert.asc file that \"liaison key generate\" made beside it, or what \"gpg --export\" prints). If it was sent to you, it is compromised and must be replaced",
@@ -248,8 +251,9 @@ func readKeys(path string) ([]*openpgp.Certificate, error) {
 		}
 		names = nil
 		for _, e := range entries {
-			if e.Type().IsRegular() {
-				names = append(names, filepath.Join(path, e.Name()))
+			name := filepath.Join(path, e.Name())
+			if file, err := os.Stat(name); err == nil && file.Mode().IsRegular() { // a link counts as what it leads to
+				names = append(names, name)
 			}
 		}
 	}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -63,17 +65,22 @@ func (c keyGenerateCmd) Run(a *app) error {
 	return nil
 }
 
-// writeNew writes a file that must not exist yet: a key is never overwritten.
+// writeNew writes a file that must not exist yet: a key is never overwritten. Where
+// it can't be written whole, as on a full disk, nothing of it stays.
 func writeNew(path string, data []byte, mode os.FileMode) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if errors.Is(err, fs.ErrExist) {
+		return wrongf("there is a file %s already, and it isn't overwritten; move it away if it isn't needed, or choose another name", path)
+	}
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	if _, err := f.Write(data); err != nil {
-		f.Close()
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		os.Remove(path)
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	return f.Close()
+	return nil
 }
 
 type keyShowCmd struct {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"liaison/crypto/keyring"
@@ -104,9 +106,12 @@ func (c keyConfirmCmd) Run(a *app) error {
 		if by == "" {
 			by = person()
 		}
+		if err := said(c.Fingerprint, "--how", c.How); err != nil {
+			return err
+		}
 		change, err := ring(st).Confirm(a.ctx, operation.Code(c.Operation), operation.ParticipantCode(c.Participant), c.Fingerprint, by, c.How)
 		if err != nil {
-			return err
+			return unrecorded(err)
 		}
 		text := fmt.Sprintf("Confirmed for %s in %s.", c.Participant, c.Operation)
 		switch change {
@@ -118,6 +123,26 @@ func (c keyConfirmCmd) Run(a *app) error {
 		c.fact(a, map[string]any{"operation": c.Operation, "participant": c.Participant, "change": change}, "%s", text)
 		return nil
 	})
+}
+
+// said refuses what isn't a fingerprint, or a blank where something must be said.
+func said(fingerprint, flag, text string) error {
+	if _, err := openpgp.ParseFingerprint(fingerprint); err != nil {
+		return wrong{err}
+	}
+	if strings.TrimSpace(text) == "" {
+		return wrongf("%s is blank: it goes into the audit log", flag)
+	}
+	return nil
+}
+
+// unrecorded makes wrong usage of a certificate that nobody recorded: a code or the
+// fingerprint is mistyped.
+func unrecorded(err error) error {
+	if errors.Is(err, gateway.ErrNotFound) {
+		return wrong{err}
+	}
+	return err
 }
 
 type keyBlockCmd struct {
@@ -140,8 +165,11 @@ func (c keyBlockCmd) Run(a *app) error {
 		if by == "" {
 			by = person()
 		}
-		if err := ring(st).Block(a.ctx, operation.Code(c.Operation), operation.ParticipantCode(c.Participant), c.Fingerprint, by, c.Reason); err != nil {
+		if err := said(c.Fingerprint, "--reason", c.Reason); err != nil {
 			return err
+		}
+		if err := ring(st).Block(a.ctx, operation.Code(c.Operation), operation.ParticipantCode(c.Participant), c.Fingerprint, by, c.Reason); err != nil {
+			return unrecorded(err)
 		}
 		c.fact(a, map[string]any{"operation": c.Operation, "participant": c.Participant, "change": keyring.Blocked},
 			"Blocked for %s in %s. Next: ask %s for a new certificate, then liaison key import%s", c.Participant, c.Operation, c.Participant, c.option())

@@ -37,6 +37,11 @@ func (c operationApplyCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	for _, file := range c.Files {
+		if _, err := os.Stat(file); err != nil {
+			return wrongf("read the operation: %w; nothing was applied", err)
+		}
+	}
 	if len(c.Files) > 0 {
 		s.config.Operations = c.Files
 	}
@@ -67,7 +72,8 @@ func applyChanged(a *app, s *setup, st *store.Store, j jsonFlag) error {
 	if failed {
 		return wrongf("the operation files have errors; nothing was applied")
 	}
-	for file, op := range ops {
+	for _, file := range slices.Sorted(maps.Keys(ops)) {
+		op := ops[file]
 		data, err := os.ReadFile(file)
 		if err != nil {
 			return err

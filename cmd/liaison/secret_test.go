@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
@@ -26,5 +27,21 @@ func TestASecretKeyIsNobodysCertificate(t *testing.T) {
 	}
 	if after := r.ok("key", "list", "-c", config); after != before {
 		t.Errorf("key list =\n%s\nwant as before:\n%s", after, before)
+	}
+}
+
+func TestAFolderOfCertificatesMayHoldLinksAndNotNothing(t *testing.T) {
+	r := newRoom(t, "LV", "PL")
+	r.write("links/README", "no key")
+	for _, args := range [][]string{{"key", "import", "OP-001", "PL", r.path("links"), "-c", r.path("gw/gateway.yaml")}, {"key", "show", r.path("links")}} {
+		if out, code := command(t, "", args...); code != exitUsage || !strings.Contains(out, "no file in it holds an OpenPGP key") {
+			t.Errorf("liaison %v of a folder without one = exit code %d; want %d and that said\n%s", args, code, exitUsage, out)
+		}
+	}
+	if err := os.Symlink("../PL.asc.cert.asc", r.path("links/pl.asc")); err != nil {
+		t.Fatal(err)
+	}
+	if out := r.ok("key", "show", r.path("links")); !strings.Contains(out, "jco@pl.example") {
+		t.Errorf("key show of a folder with a link to a certificate =\n%s\nwant the certificate", out)
 	}
 }

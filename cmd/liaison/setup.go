@@ -124,7 +124,7 @@ func storageKey(file string) (store.StorageKey, error) {
 		return key, wrongf("the storage key %s is missing: restore it from its backup, or make a new set-up with \"liaison init\"", file)
 	}
 	if err != nil {
-		return key, err
+		return key, wrongf("read the storage key: %w", err)
 	}
 	if len(data) != len(key) {
 		return key, wrongf("the storage key %s has %d bytes instead of %d", file, len(data), len(key))
@@ -208,24 +208,44 @@ func ring(st *store.Store) *keyring.Ring { return keyring.New(st, time.Now) }
 // readOperations reads and checks the operation files of the configuration.
 func (s *setup) readOperations() (map[string]*operation.Operation, []operation.Problem, error) {
 	ops := map[string]*operation.Operation{}
+	holds := map[operation.Code]string{} // which file
 	var problems []operation.Problem
 	for _, pattern := range s.config.Operations {
-		files, err := filepath.Glob(s.config.Path(pattern))
+		files, err := operationFiles(s.config.Path(pattern))
 		if err != nil {
 			return nil, nil, wrongf("operations: %q: %w", pattern, err)
 		}
 		for _, file := range files {
+			if ops[file] != nil {
+				continue // two patterns name it
+			}
 			op, found, err := readOperation(file, operation.ParticipantCode(s.config.Gateway.Code))
 			if err != nil {
 				return nil, nil, err
 			}
 			problems = append(problems, found...)
-			if op != nil {
-				ops[file] = op
+			if op == nil {
+				continue
 			}
+			if first := holds[op.Code]; first != "" { // one would be in force, and nobody could say which
+				problems = append(problems, operation.Problem{File: file, Severity: "error", Code: "twice",
+					Message: fmt.Sprintf("the operation %s stands in %s already; keep one of the two files elsewhere, or change its code", op.Code, first)})
+				continue
+			}
+			holds[op.Code], ops[file] = file, op
 		}
 	}
 	return ops, problems, nil
+}
+
+// operationFiles are the files that a pattern names: one of that very name, whatever
+// letters are in it, else all that match. A name that stands for no other must be
+// there.
+func operationFiles(pattern string) ([]string, error) {
+	if _, err := os.Stat(pattern); err == nil || !strings.ContainsAny(pattern, `*?[\`) {
+		return []string{pattern}, nil
+	}
+	return filepath.Glob(pattern)
 }
 
 func readOperation(file string, unit operation.ParticipantCode) (*operation.Operation, []operation.Problem, error) {

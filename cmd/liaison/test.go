@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -58,13 +59,14 @@ func (c configFlag) withOperation(a *app, code string, f func(*testBench) error)
 	return f(&testBench{app: a, s: s, st: st, op: op, runner: newTests(s, st), config: c})
 }
 
+// runNumber is the end of a run's id, behind the operation's code, in which there may
+// be a "-T" as well.
+var runNumber = regexp.MustCompile(`-T[0-9]{3,}$`)
+
 // withRun is withOperation for a run: by its id, or the newest of the only
 // operation where it is "" or names an operation.
 func (c configFlag) withRun(a *app, id string, f func(*testBench, gateway.TestRun) error) error {
-	code := id
-	if at := strings.LastIndex(id, "-T"); at > 0 {
-		code = id[:at]
-	}
+	code := runNumber.ReplaceAllString(id, "")
 	return c.withOperation(a, code, func(b *testBench) error {
 		runs, err := b.st.TestRuns(a.ctx, b.op.Code)
 		if err != nil {
@@ -184,6 +186,9 @@ func (c testRunCmd) order(b *testBench) (commtest.Order, commtest.Selection, err
 	order := commtest.Order{Cause: "by hand", By: person(), Mode: "TEST", Priority: gateway.Priority(c.Priority), Deadline: usualTerm(b.op, now)}
 	if c.Exercise {
 		order.Mode, order.Cause = "EXER", "exercise"
+	}
+	if c.Deadline < 0 {
+		return order, commtest.Selection{}, wrongf("--deadline %s is no time to answer in; write it as 20m", c.Deadline)
 	}
 	if c.Deadline > 0 {
 		order.Deadline, order.Within = operation.Term{Time: c.Deadline}, c.Deadline

@@ -29,6 +29,9 @@ func (testCalledCmd) Help() string {
 
 func (c testCalledCmd) Run(a *app) error {
 	return c.withRun(a, c.RunID, func(b *testBench, r gateway.TestRun) error {
+		if strings.TrimSpace(c.SpokeTo) == "" || strings.TrimSpace(c.Number) == "" {
+			return wrongf("--spoke-to and --number say who was called on which number; neither may be blank")
+		}
 		who := operation.ParticipantCode(c.Participant)
 		party, err := b.st.TestParty(a.ctx, r.ID, who)
 		if err != nil {
@@ -179,6 +182,24 @@ func (c testWaiveCmd) inTime(b *testBench, w commtest.Waived) error {
 	return wrongf("--until %s is past; nothing was recorded", day)
 }
 
+// covers refuses a waiver that doesn't hold for what is known by now, as one that was
+// written before a test: as the newest it would take the place of one that holds.
+func (b *testBench) covers(w commtest.Waived) error {
+	p := b.op.Participant(w.Participant)
+	if p == nil {
+		return wrongf("%s is no participant of %s", w.Participant, b.op.Code)
+	}
+	standing, err := b.standing(nil)
+	if err != nil {
+		return err
+	}
+	standing.Waivers = []commtest.Waived{w}
+	if s := standing.Stand(p); !s.Passes() {
+		return no{fmt.Sprintf("the waiver doesn't hold for %s: %s; nothing was recorded, write the statement anew and have it signed", p.Code, s.Waived.Why)}
+	}
+	return nil
+}
+
 // remark says where a waiver lasts longer than what it is for.
 func (c testWaiveCmd) remark(b *testBench, w commtest.Waived) {
 	if end := b.op.Phases.Operation.To; w.Until.After(end.Time) {
@@ -216,6 +237,9 @@ func (c testWaiveCmd) record(b *testBench, statement, signature []byte) error {
 		return err
 	}
 	if err := c.inTime(b, w); err != nil {
+		return err
+	}
+	if err := b.covers(w); err != nil {
 		return err
 	}
 	entry := audit("test waived", person(), b.op.Code, string(w.Participant))

@@ -25,7 +25,11 @@ type view struct {
 }
 
 func newView(b *testBench, j jsonFlag) *view {
-	f, ok := b.out.(*os.File)
+	out := b.out
+	if p, is := out.(*printed); is {
+		out = p.Writer
+	}
+	f, ok := out.(*os.File)
 	return &view{b: b, j: j, redraws: ok && !j.JSON && isatty.IsTerminal(f.Fd()), last: map[operation.ParticipantCode]string{}}
 }
 
@@ -47,16 +51,21 @@ func (v *view) show(run gateway.TestRun, stands []commtest.Stand) {
 	}
 }
 
-// draw writes the matrix over the one before it.
+// Whether the terminal goes on in the next row where a line is too long (DECAWM).
+const wrapOff, wrapOn = "\x1b[?7l", "\x1b[?7h"
+
+// draw writes the matrix over the one before it. Each line takes one row, on a narrow
+// terminal too, which cuts it off: else what is drawn next wouldn't cover it.
 func (v *view) draw(run gateway.TestRun, stands []commtest.Stand) {
 	var b strings.Builder
 	if v.drawn > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA\x1b[J", v.drawn)
 	}
-	fmt.Fprintf(&b, "%s  %s  %s  %d not through yet\n", run.ID, v.b.op.Title, v.b.s.now().Format("15:04:05"), run.Open)
+	fmt.Fprintf(&b, wrapOff+"%s  %s  %s  %d not through yet\n", run.ID, v.b.op.Title, v.b.s.now().Format("15:04:05"), run.Open)
 	for _, s := range stands {
 		b.WriteString(commtest.Show(s, "en", time.Time{}).Line() + "\n")
 	}
+	b.WriteString(wrapOn)
 	v.drawn = len(stands) + 1
 	_, _ = io.WriteString(v.b.out, b.String()) // as with print: nobody reads any more
 }

@@ -47,3 +47,27 @@ func TestAWaiverThatEndedIsNotTaken(t *testing.T) {
 		t.Errorf("a waiver beyond the operation = exit code %d; want 0, and that remarked\n%s", code, out)
 	}
 }
+
+func TestAWaiverThatDoesNotCoverWhatIsKnownIsNotTaken(t *testing.T) {
+	r := newRoom(t, "LV", "PL")
+	config := r.path("gw/gateway.yaml")
+	elsewhere := []string{"test", "waive", "OP-001", "PL", "-c", config, "--statement", r.path("waiver.txt")}
+	r.ok(append(elsewhere, "--reason", "by phone")...)
+	signature, err := openpgp.SignArmored([]byte(r.read("waiver.txt")), r.key("LV"), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.write("waiver.txt.asc", string(signature))
+	r.serve()
+	r.until("a test without PL's system", func() bool {
+		out, code := command(t, "", "test", "run", "OP-001", "--participant", "PL", "--deadline", "1s", "--wait", "-c", config)
+		return code == exitNo && strings.Contains(out, "WSDOWN")
+	})
+	r.ok("test", "waive", "OP-001", "PL", "-c", config, "--reason", "by phone, known to be down", "--key", r.path("LV.asc"))
+	if out, code := command(t, "", append(elsewhere, "--signature", r.path("waiver.txt.asc"))...); code != exitNo || !strings.Contains(out, "signed before this was found: WSDOWN; nothing was recorded") {
+		t.Errorf("a waiver of before the test = exit code %d; want %d and that said\n%s", code, exitNo, out)
+	}
+	if out := r.ok("test", "list", "OP-001", "-c", config); !strings.Contains(out, "Neither ready nor waived: LV.") {
+		t.Errorf("test list =\n%s\nwant the waiver of after the test to hold", out)
+	}
+}

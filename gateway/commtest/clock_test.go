@@ -148,6 +148,63 @@ func TestProofFadesAfterFourteenDays(t *testing.T) {
 	}
 }
 
+// TestNothingButAnAnswerKeepsAProofFresh: GREEN rests on two channels, and each on
+// its own answer.
+func TestNothingButAnAnswerKeepsAProofFresh(t *testing.T) {
+	for name, later := range map[string]func(*world, gateway.Probe){
+		"nothing": func(*world, gateway.Probe) {},
+		"an automatic reply": func(w *world, p gateway.Probe) {
+			w.must("hear", w.hear(w.heard(p, gateway.HeardAuto)))
+		},
+		"a receipt": func(w *world, p gateway.Probe) { // the old mail is deleted at last
+			h := w.heard(p, gateway.HeardReport)
+			h.Report = "read-receipt"
+			w.must("hear", w.hear(h))
+		},
+		"an answer without a signature": func(w *world, p gateway.Probe) {
+			h := w.heard(p, gateway.HeardAnswer)
+			h.Verdict, h.Codes = "none", []string{p.Code}
+			w.must("hear", w.hear(h))
+		},
+		"a new proof of the first channel alone": func(w *world, _ gateway.Probe) {
+			order := commtest.Order{Mode: "TEST", Priority: gateway.Routine, By: "test", Cause: "by hand", Deadline: operation.Term{Time: time.Hour}}
+			_, err := w.runner.Start(t.Context(), w.op, order, commtest.Selection{Participants: []operation.ParticipantCode{"EE"}, Kinds: []operation.ChannelKind{operation.PGPMail}})
+			w.must("Start", err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, tuesday, ee)
+			w.answers["EE"] = w.fills("EX")
+			id := w.begin(commtest.Order{Deadline: operation.Term{Time: time.Hour}})
+			w.must("hear", w.hear(gateway.Hearing{Run: id, Operation: w.op.Code, Participant: "EE", At: w.now, Kind: gateway.HeardCall, SpokeTo: "E. Invented", Number: "+372 1"}))
+			w.must("until", w.until(tuesday.Add(2*time.Hour), 30*time.Minute))
+			party, err := w.st.TestParty(t.Context(), id, "EE")
+			w.must("TestParty", err)
+			w.now = tuesday.AddDate(0, 0, 13)
+			later(w, party.Probes[0])
+			w.must("until", w.until(w.now.Add(2*time.Hour), 30*time.Minute))
+			w.now = tuesday.AddDate(0, 0, 15)
+			if got := w.standing().Stand(w.op.Participant("EE")); got.Verdict != commtest.Amber || !got.Faded {
+				t.Errorf("after 15 days, and %s meanwhile, EE is %s, faded %v; want AMBER, faded", name, got.Verdict, got.Faded)
+			}
+		})
+	}
+}
+
+func TestProofOfPlainMailFadesToo(t *testing.T) {
+	w := newWorld(t, tuesday, ge)
+	w.answers["GE"] = w.fills("GX")
+	id := w.begin(commtest.Order{Deadline: operation.Term{Time: time.Hour}})
+	w.must("hear", w.hear(gateway.Hearing{Run: id, Operation: w.op.Code, Participant: "GE", At: w.now, Kind: gateway.HeardCall, SpokeTo: "G. Invented", Number: "+995 1"}))
+	w.must("until", w.until(tuesday.Add(2*time.Hour), 30*time.Minute))
+	for after, faded := range map[time.Duration]bool{0: false, 15 * 24 * time.Hour: true} {
+		w.now = tuesday.Add(after)
+		if got := w.standing().Stand(w.op.Participant("GE")); got.Verdict != commtest.Amber || got.Faded != faded || got.Mark == "" {
+			t.Errorf("after %s GE is %s %q, faded %v; want AMBER, marked as plain, %v", after, got.Verdict, got.Mark, got.Faded, faded)
+		}
+	}
+}
+
 func TestChangeOfKeyAddressOrChannelIsToBeTestedAnew(t *testing.T) {
 	w := newWorld(t, tuesday)
 	for _, p := range []operation.ParticipantCode{"LV", "PL", "CY"} {

@@ -49,6 +49,7 @@ type View struct {
 	People   []string      `json:"people,omitempty"`  // initials of those who filled the form in
 	Second   bool          `json:"second,omitempty"`  // a second person did too
 	Last     time.Time     `json:"last,omitzero"`     // the newest evidence
+	Proof    time.Time     `json:"proof,omitzero"`    // the newest answer that proves something; what else is heard keeps no proof fresh
 }
 
 // Level is the rung up to which everything is proven, -1 for none.

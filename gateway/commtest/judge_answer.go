@@ -110,6 +110,7 @@ func (q *question) proven() {
 	for _, e := range q.answers {
 		doubts := q.doubts(e)
 		if len(doubts) == 0 {
+			q.v.Proof = latest(q.v.Proof, e.At)
 			if q.v.at(Proven, Back) != Passed {
 				q.v.Answered, q.v.Signer = e.At, e.Signed
 				q.v.mark(Proven, Back, Passed, e.At, "signed by %s", tail(e.Signed))
@@ -241,7 +242,7 @@ func (q *question) vouched() {
 			q.fail(q.about(WrongChannel, Proven, Back, e), "over another channel")
 		default:
 			answer = &q.answers[i]
-			q.v.Answered = earliest(q.v.Answered, e.At)
+			q.v.Answered, q.v.Proof = earliest(q.v.Answered, e.At), latest(q.v.Proof, e.At)
 		}
 		if len(e.Files) > 0 {
 			q.tell(q.about(Nominal, Proven, Back, e))
@@ -259,7 +260,7 @@ func (q *question) vouched() {
 			continue
 		}
 		q.v.mark(Proven, Back, Passed, e.At, "%s was called on %s and vouched for it", e.SpokeTo, e.Number)
-		q.v.Answered = earliest(q.v.Answered, e.At)
+		q.v.Answered, q.v.Proof = earliest(q.v.Answered, e.At), latest(q.v.Proof, e.At)
 		return
 	}
 	if answer == nil {
@@ -277,6 +278,13 @@ func (q *question) vouched() {
 
 func earliest(a, b time.Time) time.Time {
 	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
 		return b
 	}
 	return a

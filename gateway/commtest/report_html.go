@@ -131,8 +131,8 @@ func (r Report) trend() template.HTML {
 				fmt.Fprintf(&b, `<text x="%d" y="%d" fill="#fff">%d %s</text>`, x+4, y+11, n, v)
 			}
 		}
-		_, short, _ := strings.Cut(string(p.Run), "-T")
-		fmt.Fprintf(&b, `<text x="%d" y="%d" fill="#333">T%s</text><text x="%d" y="%d" fill="#333">%s</text>`, x, top+high+15, escape(short), x, top+high+29, escape(p.Day))
+		short := string(p.Run[strings.LastIndex(string(p.Run), "-T")+1:]) // the operation's code may hold one too
+		fmt.Fprintf(&b, `<text x="%d" y="%d" fill="#333">%s</text><text x="%d" y="%d" fill="#333">%s</text>`, x, top+high+15, escape(short), x, top+high+29, escape(p.Day))
 	}
 	b.WriteString(`</svg>`)
 	return template.HTML(b.String()) //nolint:gosec // every value above is a number, a constant or escaped

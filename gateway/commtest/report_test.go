@@ -38,7 +38,7 @@ func mixed(t *testing.T) commtest.Standing {
 	w.must("until", w.until(tuesday.Add(5*time.Hour), 20*time.Minute))
 	s := w.standing()
 	waiver := commtest.NewWaiver(s.Stand(w.op.Participant("FI")), w.op, "their system is delivered on 8 January; phone until then", w.op.Phases.Operation.From.Time, w.now)
-	s.Waivers = commtest.ReadWaivers([]gateway.Waiver{{Participant: "FI", Statement: waiver.Statement()}}, func(_, _ []byte) (string, error) { return "AAAA", nil })
+	s.Waivers = commtest.ReadWaivers([]gateway.Waiver{{Operation: "OP-7K3", Participant: "FI", Statement: waiver.Statement()}}, func(_, _ []byte) (string, error) { return "AAAA", nil })
 	return s
 }
 
@@ -102,9 +102,21 @@ func TestWaiverHoldsForWhatItNamesUntilItsLastDay(t *testing.T) {
 		w := commtest.Waived{Participant: "FI", Operation: "OP-7K3", Verdict: commtest.Red, Codes: c.codes, Reason: "by phone", Until: time.Date(2027, 1, 11, 0, 0, 0, 0, time.UTC), On: s.Now}
 		s := s
 		s.Now = c.now
-		s.Waivers = commtest.ReadWaivers([]gateway.Waiver{{Participant: "FI", Statement: w.Statement()}}, func(_, _ []byte) (string, error) { return "AAAA", c.err })
+		s.Waivers = commtest.ReadWaivers([]gateway.Waiver{{Operation: "OP-7K3", Participant: "FI", Statement: w.Statement()}}, func(_, _ []byte) (string, error) { return "AAAA", c.err })
 		if got := s.Stand(fi); got.Passes() != c.want {
 			t.Errorf("%s: FI passes: %v (%s); want %v", c.name, got.Passes(), got.Waived.Why, c.want)
+		}
+	}
+}
+
+func TestWaiverOfAnotherParticipantHoldsForNobody(t *testing.T) {
+	s := mixed(t)
+	w := commtest.Waived{Participant: "FI", Operation: "OP-7K3", Codes: []commtest.Code{commtest.NoAnswer, commtest.WSDown}, Reason: "by phone", Until: s.Operation.Phases.Operation.To.Time, On: s.Now}
+	for _, row := range []gateway.Waiver{{Operation: "OP-7K3", Participant: "PL"}, {Operation: "OP-7K4", Participant: "FI"}} {
+		row.Statement = w.Statement()
+		s.Waivers = commtest.ReadWaivers([]gateway.Waiver{row}, func(_, _ []byte) (string, error) { return "AAAA", nil })
+		if got := s.Stand(s.Operation.Participant(row.Participant)); got.Passes() || got.Waived == nil || got.Waived.Why == "" {
+			t.Errorf("a waiver signed for FI in OP-7K3 that stands in the record of %s in %s: %s passes: %v, %+v; want not, and why", row.Participant, row.Operation, row.Participant, got.Passes(), got.Waived)
 		}
 	}
 }

@@ -45,7 +45,8 @@ type Conclusion struct {
 // Conclude turns what is known of a participant's channels, in their order of
 // preference, into a verdict: GREEN where the first is proven up to a person and
 // a second that shares neither key nor server with it is intact; AMBER where one
-// is proven up to a person; AWAY where nobody answered while they were closed.
+// is proven up to a person; AWAY where nobody answered while they were closed. What
+// it rests on fades with the oldest of it.
 func Conclude(r Result, second bool, now time.Time) Conclusion {
 	c := Conclusion{First: -1, Other: -1}
 	first := slices.IndexFunc(r.Cells, func(x CellResult) bool { return x.Kind != operation.Phone })
@@ -58,29 +59,36 @@ func Conclude(r Result, second bool, now time.Time) Conclusion {
 		c.Verdict = unproven(r)
 		return c
 	}
-	c.Verdict, c.Proven = Amber, r.Cells[c.First].Last
+	lead := r.Cells[c.First]
+	c.Verdict, c.Proven = Amber, lead.proof()
 	for i, x := range r.Cells {
-		if i != c.First && x.Level() >= Intact && timely(x) && independent(r.Cells[c.First], x) {
-			c.Other = i
-			break
+		if i != c.First && x.Level() >= Intact && timely(x) && independent(lead, x) && (c.Other < 0 || x.proof().After(r.Cells[c.Other].proof())) {
+			c.Other = i // the freshest
 		}
 	}
-	lead := r.Cells[c.First]
 	if c.Other < 0 {
 		c.Findings = append(c.Findings, Finding{Code: OneWay, Rung: Person, Way: Back, At: lead.Last, Seen: "seen-try", Who: ByOrganiser,
 			Args: map[string]string{"at": lead.Last.UTC().Format("2006-01-02 15:04"), "detail": lead.Name()}})
 	}
-	if lead.Kind == operation.Mail {
+	switch {
+	case lead.Kind == operation.Mail:
 		c.Mark = "plain: no nominal data"
-		return c
-	}
-	if c.First == first && c.Other >= 0 && timely(lead) && (lead.Second || !second) {
-		c.Verdict = Green
+	case c.First == first && c.Other >= 0 && timely(lead) && (lead.Second || !second):
+		c.Verdict, c.Proven = Green, earliest(c.Proven, r.Cells[c.Other].proof())
 	}
 	if now.Sub(c.Proven) > freshFor {
 		c.Verdict, c.Faded = Amber, true
 	}
 	return c
+}
+
+// proof is how old a channel's proof is; of runs that were recorded before it was
+// kept, the newest evidence.
+func (v View) proof() time.Time {
+	if v.Proof.IsZero() {
+		return v.Last
+	}
+	return v.Proof
 }
 
 // unproven is the verdict where no channel is proven up to a person.

@@ -92,6 +92,9 @@ func ReadWaivers(list []gateway.Waiver, verify Verify) []Waived {
 		if err == nil {
 			w.Signer, err = verify(r.Statement, r.Signature)
 		}
+		if err == nil && (w.Participant != r.Participant || w.Operation != r.Operation) {
+			err = fmt.Errorf("it was signed for %s in %s, and stands in the record of %s in %s", w.Participant, w.Operation, r.Participant, r.Operation)
+		}
 		if w.Participant = r.Participant; err != nil {
 			w.Why = err.Error()
 		}

@@ -46,7 +46,7 @@ func (c Calendar) Zone() *time.Location {
 
 func (c Calendar) dayAndNight() bool { return c.from == c.to }
 
-// works reports whether a day, by its first moment in the zone, has open hours.
+// works reports whether a day, by any moment of it in the zone, has open hours.
 func (c Calendar) works(day time.Time) bool {
 	weekend := day.Weekday() == time.Saturday || day.Weekday() == time.Sunday
 	return !c.closed[day.Format(time.DateOnly)] && (c.dayAndNight() || !weekend)
@@ -69,9 +69,11 @@ func (c Calendar) hours(day time.Time) (from, to time.Time, ok bool) {
 	return at(c.from), at(c.to), true
 }
 
+// day is the noon of t's day: where the clocks go forward at midnight a day has no
+// first moment, but every day has a noon.
 func (c Calendar) day(t time.Time) time.Time {
 	l := t.In(c.Zone())
-	return time.Date(l.Year(), l.Month(), l.Day(), 0, 0, 0, 0, c.Zone())
+	return time.Date(l.Year(), l.Month(), l.Day(), 12, 0, 0, 0, c.Zone())
 }
 
 // horizon bounds how far ahead open hours are looked for.

@@ -112,3 +112,17 @@ func TestTestsComeAsScheduled(t *testing.T) {
 		}
 	}
 }
+
+// On 28 March 2027 the clocks of the Azores go from midnight to 01:00.
+func TestADayWithoutAMidnightCountsOnce(t *testing.T) {
+	p := &Participant{Contacts: []Contact{{Name: "A. Invented", Timezone: "Atlantic/Azores"}}}
+	from := time.Date(2027, 3, 27, 13, 0, 0, 0, time.UTC)
+	for _, d := range []time.Duration{10 * time.Hour, 14 * time.Hour, 30 * time.Hour, 60 * time.Hour} {
+		if got := p.Calendar().After(from, Term{Time: d}); !got.Equal(from.Add(d)) {
+			t.Errorf("%s after %s, day and night = %s; want %s", d, from, got.UTC(), from.Add(d))
+		}
+		if got := p.Calendar().Between(from, from.Add(d)); got != d {
+			t.Errorf("between %s and %s somebody is there %s; want %s", from, from.Add(d), got, d)
+		}
+	}
+}
