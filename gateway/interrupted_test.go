@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -133,35 +134,37 @@ func offerOnce(f *flow, ctx context.Context, raw []byte) {
 type flickering struct {
 	gateway.Store
 	gateway.Reads
-	reads, finishes int // which of them fail: the nth
+	reads, finishes atomic.Int64 // which of them fail: the nth
 }
 
 var errAway = &net.OpError{Op: "dial", Err: errors.New("connection refused")}
 
 func (r *flickering) Operations(ctx context.Context) ([]*operation.Operation, int64, error) {
-	if r.reads--; r.reads == 0 {
+	if r.reads.Add(-1) == 0 {
 		return nil, 0, errAway
 	}
 	return r.Reads.Operations(ctx)
 }
 
 func (r *flickering) Finish(ctx context.Context, a *gateway.Attempt, consequence func(gateway.Ledger) (*gateway.Decision, error)) error {
-	if r.finishes--; r.finishes == 0 {
+	if r.finishes.Add(-1) == 0 {
 		return errAway
 	}
 	return r.Store.Finish(ctx, a, consequence)
 }
 
 func TestARecordThatIsAwayForAMomentDelaysAndDoublesNothing(t *testing.T) {
-	for name, r := range map[string]*flickering{
-		"as the attempt begins":            {reads: 2}, // the first is the claim's
-		"as what came of it is recorded":   {finishes: 1},
-		"both, one after the other of two": {reads: 2, finishes: 2},
+	for name, fails := range map[string]struct{ read, finish int64 }{
+		"as the attempt begins":            {read: 2}, // the first is the claim's
+		"as what came of it is recorded":   {finish: 1},
+		"both, one after the other of two": {read: 2, finish: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFlow(t)
 			f.submit("LV", seizure("PL"), gateway.Accepted)
-			r.Store, r.Reads = f.store, f.store
+			r := &flickering{Store: f.store, Reads: f.store}
+			r.reads.Store(fails.read)
+			r.finishes.Store(fails.finish)
 			f.opt.Store, f.opt.Reads = r, r
 			f.setMail(f)
 			f.pass(0)

@@ -260,8 +260,13 @@ func outliving(ctx context.Context, by time.Duration) context.Context {
 	return outlives
 }
 
+// claimTimeout bounds one claim: a record that falls silent must not hold the rest.
+const claimTimeout = 30 * time.Second
+
 // claim fills the lanes; more says that it may go on at once.
 func (g *Gateway) claim(ctx context.Context, l *lanes) (more bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
+	defer cancel()
 	want := l.want()
 	if want.Share, err = g.shares(ctx); err != nil {
 		return false, err

@@ -21,6 +21,9 @@ const (
 	DueDigest = "digest"
 )
 
+// dueTimeout bounds one look at what is due, with what is done of it.
+const dueTimeout = time.Minute
+
 // The digest's hour of the day, where the sender is.
 const digestHour = 7
 
@@ -41,6 +44,8 @@ func (g *Gateway) runClock(ctx context.Context) {
 }
 
 func (g *Gateway) doDue(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, dueTimeout)
+	defer cancel()
 	due, err := g.opt.Clock.ClaimDue(ctx, []string{DueWatch, DueDigest}, claimMost, g.opt.Now())
 	if err != nil {
 		return err

@@ -64,7 +64,7 @@ func (a *Adapter) readMailbox(ctx context.Context, offer Offer) {
 // says that something was read, or that all was.
 func (r *reader) underLease(ctx context.Context) (worked bool, err error) {
 	ttl := r.a.opt.Limits.Lease
-	held, err := r.a.opt.Positions.Lease(ctx, r.lease, ttl)
+	held, err := r.takeLease(ctx)
 	if err != nil {
 		err = gateway.Errorf(gateway.Transient, "", "ask for the lease: %w", err)
 	}
@@ -94,6 +94,13 @@ func (r *reader) underLease(ctx context.Context) (worked bool, err error) {
 	return worked, err
 }
 
+// takeLease takes or prolongs the lease; asking lasts no longer than it would.
+func (r *reader) takeLease(ctx context.Context) (held bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, r.a.opt.Limits.Lease)
+	defer cancel()
+	return r.a.opt.Positions.Lease(ctx, r.lease, r.a.opt.Limits.Lease)
+}
+
 // keepLease prolongs the lease at a third of its time, and ends the reading
 // where it can't.
 func (r *reader) keepLease(ctx context.Context, cancel context.CancelCauseFunc) {
@@ -105,7 +112,7 @@ func (r *reader) keepLease(ctx context.Context, cancel context.CancelCauseFunc) 
 			return
 		case <-tick.C:
 		}
-		held, err := r.a.opt.Positions.Lease(ctx, r.lease, r.a.opt.Limits.Lease)
+		held, err := r.takeLease(ctx)
 		if err != nil || !held {
 			if err == nil {
 				err = errors.New("another node reads the mailbox now")

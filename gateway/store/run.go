@@ -21,6 +21,13 @@ const (
 	channelName    = "liaison"
 )
 
+// How long a part of the store's own work may take: a server that falls silent, as one
+// whose address moved to another does, would hold it for a quarter of an hour.
+const (
+	beatMost = deadAfter // who needs longer is dead to the others
+	workMost = 5 * time.Minute
+)
+
 // Run does the store's own work until ctx ends: heartbeat, the audit log's
 // tree, signed heads, wake-ups between nodes. It returns ErrFenced when another
 // process took this node's name: then stop everything.
@@ -32,15 +39,21 @@ func (s *Store) Run(ctx context.Context) error {
 	defer stop(nil)
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	every := func(d time.Duration, what string, do func(context.Context) error) {
-		wg.Go(func() { s.every(ctx, stop, d, what, do) })
+	every := func(d, within time.Duration, what string, do func(context.Context) error) {
+		wg.Go(func() {
+			s.every(ctx, stop, d, what, func(ctx context.Context) error {
+				ctx, cancel := context.WithTimeout(ctx, within)
+				defer cancel()
+				return do(ctx)
+			})
+		})
 	}
 	s.beats.Store(true)
-	every(beatEvery, "heartbeat", s.Heartbeat)
-	every(integrateEvery, "integrate audit entries", s.integrateAll)
-	every(purgeEvery, "purge offers", s.purgeOffers)
+	every(beatEvery, beatMost, "heartbeat", s.Heartbeat)
+	every(integrateEvery, workMost, "integrate audit entries", s.integrateAll)
+	every(purgeEvery, workMost, "purge offers", s.purgeOffers)
 	if s.opt.SignHead != nil {
-		every(headEvery, "sign the audit log's head", func(ctx context.Context) error { _, err := s.SignHead(ctx); return err })
+		every(headEvery, workMost, "sign the audit log's head", func(ctx context.Context) error { _, err := s.SignHead(ctx); return err })
 	}
 	if s.d.driver == postgres.driver {
 		wg.Go(func() { s.listen(ctx) })
