@@ -178,8 +178,7 @@ func (l *ledger) Replace(form gateway.FormID, state gateway.FormState) ([]operat
 
 // versions are a form and its corrections, which all name it, oldest first.
 func (t *tx) versions(form gateway.FormID) ([]gateway.FormID, error) {
-	rows, err := t.Query(t.ctx, `SELECT c.id FROM form o JOIN form c ON c.operation = o.operation AND c.sender = o.sender AND c.role = 'form'
-		WHERE o.id = $1 AND c.type = 'COR' AND c.answers = o.id ORDER BY c.id`, string(form))
+	rows, err := t.Query(t.ctx, `SELECT id FROM form WHERE type = 'COR' AND answers = $1 AND role = 'form' ORDER BY id`, string(form))
 	if err != nil {
 		return nil, fmt.Errorf("read corrections: %w", err)
 	}

@@ -156,8 +156,8 @@ func (s *Store) FormByReference(ctx context.Context, op operation.Code, sender o
 
 // Corrected implements gateway.Reads.
 func (s *Store) Corrected(ctx context.Context, f *gateway.Form) (*gateway.Form, error) {
-	return s.form(ctx, s.read(), `operation = $1 AND sender = $2 AND role = 'form' AND type = 'COR' AND state = 'accepted' AND answers = $3 ORDER BY number DESC LIMIT 1`,
-		string(f.Operation), string(f.Sender), string(f.ID))
+	return s.form(ctx, s.read(), `type = 'COR' AND answers = $1 AND role = 'form' AND operation = $2 AND sender = $3 AND state = 'accepted' ORDER BY number DESC LIMIT 1`,
+		string(f.ID), string(f.Operation), string(f.Sender))
 }
 
 // Attempts returns a delivery's evidence, oldest first.
