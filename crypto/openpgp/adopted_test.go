@@ -1,6 +1,8 @@
 package openpgp
 
 import (
+	"bytes"
+	"slices"
 	"testing"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
@@ -41,5 +43,35 @@ func TestWhoAdoptsAnothersKeySpoilsNoneOfItsSignatures(t *testing.T) {
 	}
 	if s := VerifyDetached([]byte("text"), signature, func(uint64, Fingerprint) []*Certificate { return []*Certificate{thief} }, day); s.Verdict == Good {
 		t.Errorf("under the adopting certificate alone: %s; want it not good", s.Verdict)
+	}
+}
+
+func TestAUserIDThatTheKeyDidNotCertifyIsNobodysAddress(t *testing.T) {
+	owner := secretOf(t, entityOf(t)).Certificate()
+	var doctored bytes.Buffer
+	packets := packet.NewOpaqueReader(bytes.NewReader(owner.Bytes()))
+	for p, err := packets.Next(); err == nil; p, err = packets.Next() {
+		if err := p.Serialize(&doctored); err != nil {
+			t.Fatal(err)
+		}
+		if p.Tag != 2 {
+			continue
+		}
+		if err := packet.NewUserId("Unit", "", "unit@customs.example").Serialize(&doctored); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Serialize(&doctored); err != nil { // the signature of another user ID
+			t.Fatal(err)
+		}
+	}
+	certs, err := ParseCertificates(doctored.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := certs[0].Addresses(); !slices.Equal(got, []string{"invented@customs.example"}) {
+		t.Errorf("Addresses = %q; want what the key certified alone", got)
+	}
+	if got := certs[0].UserIDs(); len(got) != 1 {
+		t.Errorf("UserIDs = %q; want what the key certified alone", got)
 	}
 }

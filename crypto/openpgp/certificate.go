@@ -157,23 +157,35 @@ func (c *Certificate) Fingerprint() Fingerprint { return fingerprintOf(c.entity.
 // Version is the version of the primary key: 4 or 6.
 func (c *Certificate) Version() int { return c.entity.PrimaryKey.Version }
 
-// UserIDs returns the user IDs, sorted.
+// UserIDs returns the user IDs that the key itself has certified, sorted: anybody can
+// add others to a copy.
 func (c *Certificate) UserIDs() []string {
 	var ids []string
-	for name := range c.entity.Identities {
-		ids = append(ids, name)
-	}
+	c.certified(func(id *pgp.Identity) { ids = append(ids, id.Name) })
 	slices.Sort(ids)
 	return ids
 }
 
-// Addresses returns the mail addresses of the user IDs that aren't revoked, in
-// lower case.
+func (c *Certificate) certified(each func(*pgp.Identity)) {
+	e, giveBack := c.borrow()
+	defer giveBack()
+	if e == nil {
+		return
+	}
+	for _, id := range e.Identities {
+		if _, err := id.LatestValidSelfCertification(time.Time{}, policy(e.PrimaryKey.CreationTime)); err == nil {
+			each(id)
+		}
+	}
+}
+
+// Addresses returns the mail addresses of the user IDs that the key itself has
+// certified and not revoked, in lower case.
 func (c *Certificate) Addresses() []string {
 	var out []string
-	for _, id := range c.entity.Identities {
+	c.certified(func(id *pgp.Identity) {
 		if len(id.Revocations) > 0 {
-			continue
+			return
 		}
 		address := id.Name
 		if a, err := mail.ParseAddress(id.Name); err == nil {
@@ -184,7 +196,7 @@ func (c *Certificate) Addresses() []string {
 		if strings.Contains(address, "@") {
 			out = append(out, strings.ToLower(address))
 		}
-	}
+	})
 	slices.Sort(out)
 	return slices.Compact(out)
 }
