@@ -20,7 +20,8 @@ type Lane struct {
 // Want is what a node would claim now.
 type Want struct {
 	Limit  int
-	Except []Lane // enough waits there already
+	Except []Lane   // enough waits there already: urgent ones alone
+	Full   []Medium // none for these
 	// Share is how long the WebSocket has for itself before what nobody can bring
 	// over it is claimed as unreachable; nil: for ever.
 	Share func(Lane, Priority) time.Duration
@@ -29,8 +30,8 @@ type Want struct {
 // lane is where a delivery waits for its turn.
 func (d Delivery) lane() Lane { return Lane{d.Operation, d.Participant, d.Channel} }
 
-// medium is what a lane's deliveries share with other lanes.
-func (l Lane) medium() Medium {
+// Medium is what a lane's deliveries share with other lanes.
+func (l Lane) Medium() Medium {
 	if l.Channel == operation.WebSocket {
 		return ByWebSocket
 	}
@@ -39,12 +40,12 @@ func (l Lane) medium() Medium {
 
 // Bounds of the lanes: how many deliveries one claim takes, how many wait on one
 // lane and, after that, at how few the lane is open again, and how many are
-// claimed in all.
+// claimed for each medium.
 const (
 	claimMost = 64
 	laneFull  = 64
 	laneOpen  = 16
-	holdsMost = 8192
+	holdsMost = 4096
 )
 
 // width is how many deliveries a lane carries at once. The WebSocket keeps their
@@ -68,11 +69,11 @@ type lanes struct {
 	waits  map[Lane][]Delivery
 	active map[Lane]int
 	full   map[Lane]bool
-	holds  int
+	holds  map[Medium]int
 }
 
 func newLanes(workers int, carry func(Delivery) (record func())) *lanes {
-	return &lanes{carry: carry, open: make(chan struct{}, 1), waits: map[Lane][]Delivery{}, active: map[Lane]int{}, full: map[Lane]bool{},
+	return &lanes{carry: carry, open: make(chan struct{}, 1), waits: map[Lane][]Delivery{}, active: map[Lane]int{}, full: map[Lane]bool{}, holds: map[Medium]int{},
 		rooms:   map[Medium]chan struct{}{ByMail: make(chan struct{}, workers), ByWebSocket: make(chan struct{}, 4*workers)},
 		records: map[Medium]chan struct{}{ByMail: make(chan struct{}, 4*workers), ByWebSocket: make(chan struct{}, 4*workers)}}
 }
@@ -81,7 +82,14 @@ func newLanes(workers int, carry func(Delivery) (record func())) *lanes {
 func (l *lanes) want() Want {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	w := Want{Limit: min(claimMost, holdsMost-l.holds)}
+	w := Want{Limit: claimMost}
+	for _, m := range []Medium{ByMail, ByWebSocket} {
+		if room := holdsMost - l.holds[m]; room <= 0 {
+			w.Full = append(w.Full, m)
+		} else {
+			w.Limit = min(w.Limit, room)
+		}
+	}
 	for lane := range l.full {
 		w.Except = append(w.Except, lane)
 	}
@@ -94,14 +102,14 @@ func (l *lanes) put(claimed []Delivery) {
 	defer l.mu.Unlock()
 	for _, d := range claimed {
 		lane := d.lane()
-		l.holds++
+		l.holds[lane.Medium()]++
 		queue := append(l.waits[lane], d)
 		slices.SortStableFunc(queue, func(a, b Delivery) int { return a.Priority.Rank() - b.Priority.Rank() })
 		l.waits[lane] = queue
 		if len(queue) >= laneFull {
 			l.full[lane] = true
 		}
-		if l.active[lane] < width[lane.medium()] {
+		if l.active[lane] < width[lane.Medium()] {
 			l.active[lane]++
 			l.wg.Go(func() { l.work(lane) })
 		}
@@ -111,7 +119,7 @@ func (l *lanes) put(claimed []Delivery) {
 // work carries one delivery after the other until its lane is empty. The next one
 // goes while the last is recorded, so that one commit records many.
 func (l *lanes) work(lane Lane) {
-	room, records := l.rooms[lane.medium()], l.records[lane.medium()]
+	room, records := l.rooms[lane.Medium()], l.records[lane.Medium()]
 	for {
 		records <- struct{}{}
 		room <- struct{}{}
@@ -128,7 +136,7 @@ func (l *lanes) work(lane Lane) {
 			<-records
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			l.holds--
+			l.holds[lane.Medium()]--
 		})
 	}
 }
@@ -158,7 +166,7 @@ func (l *lanes) next(lane Lane) (Delivery, bool) {
 func (l *lanes) busy() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.holds >= claimMost
+	return l.holds[ByMail]+l.holds[ByWebSocket] >= claimMost
 }
 
 // Rooms are what this gateway has in hand: messages that it opens, deliveries that it
@@ -174,7 +182,7 @@ func (g *Gateway) Rooms() []Room {
 	defer l.mu.Unlock()
 	recording := RoomOf("recording", l.records[ByMail])
 	recording.Count, recording.Most = recording.Count+len(l.records[ByWebSocket]), recording.Most+cap(l.records[ByWebSocket])
-	return []Room{opening, {"claimed", l.holds, holdsMost}, RoomOf("sending-mail", l.rooms[ByMail]), RoomOf("sending-websocket", l.rooms[ByWebSocket]), recording}
+	return []Room{opening, {"claimed", l.holds[ByMail] + l.holds[ByWebSocket], 2 * holdsMost}, RoomOf("sending-mail", l.rooms[ByMail]), RoomOf("sending-websocket", l.rooms[ByWebSocket]), recording}
 }
 
 // pollEvery is how often it is asked what is due when nothing wakes.

@@ -217,6 +217,10 @@ func (l *dueLanes) inTurn(list []gateway.Lane) []gateway.Lane {
 
 // lane claims from one lane what may go now.
 func (c *claiming) lane(lane gateway.Lane) error {
+	if slices.Contains(c.want.Full, lane.Medium()) {
+		c.left[lane] = struct{}{}
+		return nil
+	}
 	rank, before := int64(lowestRank), noBound
 	switch lane.Channel {
 	case operation.PGPMail, operation.Mail:

@@ -116,6 +116,26 @@ func longQueue(t *testing.T, r Record) {
 	}
 }
 
+// fullMedium: a node that has enough of one medium claims of the other alone.
+func fullMedium(t *testing.T, r Record) {
+	s := open(t, r)
+	accept(t, s, "M", to(poland, operation.Mail))
+	accept(t, s, "S", to(finland, operation.WebSocket))
+	ses := session("s1")
+	ses.Participant = finland
+	_, _, err := s.OpenSession(ctx(t), ses)
+	must(t, "OpenSession", err)
+	for _, c := range []struct {
+		full gateway.Medium
+		want operation.ParticipantCode
+	}{{gateway.ByMail, finland}, {gateway.ByWebSocket, poland}} {
+		ds, err := s.Claim(ctx(t), gateway.Want{Limit: 9, Full: []gateway.Medium{c.full}}, dawn)
+		if err != nil || len(ds) != 1 || ds[0].Participant != c.want {
+			t.Errorf("Claim where %s is full = %+v, %v; want the one to %s", c.full, ds, err, c.want)
+		}
+	}
+}
+
 // sessionEndsDuringClaim: whether a delivery is given up rests on how long nobody
 // reached the participant, never on where its session is when the claim is read.
 func sessionEndsDuringClaim(t *testing.T, r Record) {

@@ -62,6 +62,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Record) {
 		{"WebSocketGoesToTheSessionsNode", websocketClaims},
 		{"ASessionThatEndsDuringAClaimMakesNothingUnreachable", sessionEndsDuringClaim},
 		{"WhoConnectsWhileItsAbsenceIsRecordedWaitsNoLonger", connectsMeanwhile},
+		{"NothingIsClaimedForAMediumThatIsFull", fullMedium},
 		{"ALongQueueOfOneLaneIsClaimedWithoutAnythingElseThatWakes", longQueue},
 		{"FinishAfterTheLeaseRecordsEvidenceAlone", fencedFinish},
 		{"AttemptsCountAnewOnAnotherChannel", channelChange},
