@@ -123,12 +123,23 @@ func (b *Book) unanswered() (out []Violation) {
 }
 
 // replaced are the references of forms whose correction or cancellation was
-// accepted.
+// accepted, and of corrections after which another of the same form was: by the
+// gateway's numbers, which count what it accepts.
 func (b *Book) replaced() map[string]bool {
 	out, accepted := map[string]bool{}, b.accepted()
+	of, last := map[string]string{}, map[string]string{} // numbers by reference, and the last that replaces one
+	for number, reference := range b.numbers {
+		of[reference] = number
+	}
 	for _, f := range b.forms {
 		if f.Replaces != "" && accepted[f.Number] {
 			out[f.Replaces] = true
+			last[f.Replaces] = max(last[f.Replaces], of[f.Reference])
+		}
+	}
+	for _, f := range b.forms {
+		if number := of[f.Reference]; number != "" && number < last[f.Replaces] {
+			out[f.Reference] = true
 		}
 	}
 	return out

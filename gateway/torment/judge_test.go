@@ -3,6 +3,7 @@ package torment
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -79,6 +80,38 @@ func TestOriginalThatItsCorrectionOvertookMayStayAway(t *testing.T) {
 	b.received = slices.DeleteFunc(b.received, func(r Received) bool { return r.Reference == "LV-0" })
 	if got := b.Violations(); len(got) > 0 {
 		t.Errorf("violations = %v; want none", got)
+	}
+}
+
+// corrected is run, and LV-0 corrected once more after LV-3, with the gateway's number.
+func corrected(number string) *Book {
+	b := run()
+	f := b.Next(func(int) Form { return Form{Reference: "LV-8", Sender: "LV", To: []string{"PL"}, Replaces: "LV-0"} })
+	b.Offered(f, f.Reference)
+	b.Numbered(f.Reference, number)
+	b.Answered(Answer{To: "LV", Offer: f.Reference, Identity: "answer to LV-8", Accepted: true})
+	return b
+}
+
+func TestCorrectionThatALaterOneOvertookMayStayAway(t *testing.T) {
+	b := corrected("OP-1 8")
+	arrive(b, "PL", 8)
+	b.received = slices.DeleteFunc(b.received, func(r Received) bool { return r.Reference == "LV-3" })
+	if got := b.Violations(); len(got) > 0 {
+		t.Errorf("violations = %v; want none", got)
+	}
+}
+
+func TestTheLastCorrectionMustCome(t *testing.T) {
+	for number, lost := range map[string]string{"OP-1 8": "LV-8", "OP-1 1": "LV-3"} { // after LV-3, and before it
+		b := corrected(number)
+		if lost == "LV-3" {
+			arrive(b, "PL", 8)
+			b.received = slices.DeleteFunc(b.received, func(r Received) bool { return r.Reference == "LV-3" })
+		}
+		if got := b.Awaited(); len(got) != 1 || got[0].Kind != Lost || !strings.HasPrefix(got[0].What, lost) {
+			t.Errorf("awaited = %v; want %s", got, lost)
+		}
 	}
 }
 
