@@ -39,7 +39,7 @@ type reader struct {
 
 // readMailbox reads until ctx ends, a connection after the other, while this
 // node holds the mailbox's lease. It waits the longer the more connections in a row
-// were good for nothing; the record, of which all else depends, is asked at once.
+// were good for nothing; the record, on which all depends, is asked again soon.
 func (a *Adapter) readMailbox(ctx context.Context, offer Offer) {
 	r := &reader{a: a, offer: offer, account: a.opt.IMAP.account()}
 	r.lease = "imap:" + r.account + "/" + a.opt.Mailbox
