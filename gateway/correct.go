@@ -12,7 +12,21 @@ import (
 // correction is what a COR or CAN does to an earlier form.
 type correction struct {
 	origin *Form
+	latest FormID    // the version that was read: the original or a correction of it
 	state  FormState // that the original gets
+}
+
+// errOvertaken ends a decision about a form that another one changed since it was
+// read: it is decided anew.
+var errOvertaken = errors.New("another correction or cancellation of this form came first")
+
+// still makes sure that nobody changed the form meanwhile.
+func (c *correction) still(l Ledger) error {
+	latest, state, err := l.Version(c.origin.ID)
+	if err == nil && (latest != c.latest || state != c.origin.State) {
+		err = errOvertaken
+	}
+	return err
 }
 
 // correct turns a COR into the corrected whole, and finds the form that a COR
@@ -27,7 +41,7 @@ func (h *handling) correct(sent *form.Form, f *Form, origin *Form) (*correction,
 		return nil, nil
 	}
 	if origin == nil || origin.Sender != h.sender.Code || origin.Assurance != f.Assurance {
-		h.m.Problems = append(h.m.Problems, form.NewProblem(12, form.Error, "A5", map[string]string{"value": sent.Get("A5")}))
+		h.m.Problems = append(h.m.Problems, form.NotYours(sent.Get("A5")))
 		return nil, nil
 	}
 	f.Answers = origin.ID
@@ -42,7 +56,7 @@ func (h *handling) correct(sent *form.Form, f *Form, origin *Form) (*correction,
 		}
 	}
 	if f.Type == "CAN" {
-		return &correction{origin, FormCancelled}, nil
+		return &correction{origin, latest.ID, FormCancelled}, nil
 	}
 	whole, changes, problems := form.Apply(version, sent)
 	h.m.Problems = append(h.m.Problems, problems...)
@@ -51,7 +65,7 @@ func (h *handling) correct(sent *form.Form, f *Form, origin *Form) (*correction,
 	f.Content.Changes = changes
 	f.Content.Whole = whole.JSON()
 	keepStrict(f.Content.Boxes, version)
-	return &correction{origin, FormCorrected}, nil
+	return &correction{origin, latest.ID, FormCorrected}, nil
 }
 
 // latest is the newest correction of a form, or itself where there is none, and what
@@ -99,6 +113,9 @@ func (h *handling) recipients(l Ledger, f Form, c *correction) ([]operation.Part
 	named, _ := h.op.Expand(f.Content.Boxes.All("A7"), h.g.opt.Code, h.sender.Code)
 	if c == nil {
 		return named, nil
+	}
+	if err := c.still(l); err != nil {
+		return nil, err
 	}
 	return replace(l, c.origin.ID, c.state, named)
 }

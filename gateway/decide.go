@@ -59,7 +59,16 @@ func (g *Gateway) recordOrBlame(ctx context.Context, in *Inbound, interrupted in
 }
 
 // record decides an inbound and records that.
-func (g *Gateway) record(ctx context.Context, in *Inbound, interrupted int) (*Receipt, error) {
+func (g *Gateway) record(ctx context.Context, in *Inbound, interrupted int) (receipt *Receipt, err error) {
+	for {
+		receipt, err = g.recordOnce(ctx, in, interrupted)
+		if !errors.Is(err, errOvertaken) {
+			return receipt, err
+		}
+	}
+}
+
+func (g *Gateway) recordOnce(ctx context.Context, in *Inbound, interrupted int) (*Receipt, error) {
 	var decide func(Ledger) (*Decision, error)
 	switch {
 	case interrupted >= interruptionsBeforeHolding:

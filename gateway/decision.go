@@ -48,6 +48,9 @@ func (g *Gateway) replacing(l Ledger, d *Decision, f *Form, named []operation.Pa
 	if err != nil {
 		return nil, err
 	}
+	if origin.State == FormCancelled {
+		return nil, Errorf(Refused, "", "form %s, which it is about, was cancelled meanwhile; refuse it", origin.Reference)
+	}
 	d.Audit = append(d.Audit, AuditEntry{Kind: Alteration, At: now, Actor: string(f.Sender), Action: "form " + string(state), Operation: f.Operation, Reference: origin.Reference})
 	return replace(l, origin.ID, state, named)
 }

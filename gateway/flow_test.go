@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -472,6 +473,72 @@ func TestACorrectionGoesOnFromTheOneBeforeIt(t *testing.T) {
 	f.pass(0)
 	f.gets("PL", "CANCELLED: form "+r.Reference)
 	f.gets("EE", "CANCELLED: form "+r.Reference)
+}
+
+// meddling reads the record, and lets something happen right after one form was looked
+// for: what was read is old by then.
+type meddling struct {
+	gateway.Reads
+	then func()
+}
+
+func (m *meddling) FormByReference(ctx context.Context, op operation.Code, sender operation.ParticipantCode, reference string) (*gateway.Form, error) {
+	f, err := m.Reads.FormByReference(ctx, op, sender, reference)
+	if then := m.then; then != nil {
+		m.then = nil
+		then()
+	}
+	return f, err
+}
+
+// during makes the gateway anew: what happens does so while it decides the next
+// correction or cancellation.
+func (f *flow) during(happens func()) {
+	f.opt.Reads = &meddling{f.store, happens}
+	f.setMail(f)
+}
+
+func TestTwoCorrectionsInTheSameMomentBothStand(t *testing.T) {
+	f := newFlow(t)
+	r := f.submit("LV", seizure("PL"), gateway.Accepted)
+	f.pass(0)
+	f.got("PL")
+	for _, earlier := range []string{"C4: [240]", "C5: [GRM]"} { // the first of all, and one that goes on from another
+		f.during(func() { f.submit("LV", "A1: [COR]\nA5: ["+r.Reference+"]\n"+earlier+"\n", gateway.Accepted) })
+		f.submit("LV", "A1: [COR]\nA5: ["+r.Reference+"]\nC2: [Cigars and "+earlier[:2]+"]\n", gateway.Accepted)
+	}
+	f.pass(0)
+	f.gets("PL", "now Cigars and C5|C4: [240]|C5: [GRM]")
+}
+
+func TestWhatIsCancelledIsNotCorrectedAnyMore(t *testing.T) {
+	f := newFlow(t)
+	r := f.submit("LV", seizure("PL"), gateway.Accepted)
+	cancel := "A1: [CAN]\nA4: [LV-VID-2027-000900]\nA5: [" + r.Reference + "]\n"
+	correct := "A1: [COR]\nA5: [" + r.Reference + "]\nC4: [240]\n"
+	f.during(func() { f.submit("LV", cancel, gateway.Accepted) })
+	f.submit("LV", correct, gateway.Rejected)
+	f.submit("LV", correct, gateway.Rejected)
+	f.submit("LV", "A1: [CAN]\nA5: ["+r.Reference+"]\n", gateway.Rejected)
+	f.pass(0)
+	refused := "Codes: 14 A5|" + r.Reference + " is cancelled already"
+	f.gets("LV", "Received and accepted: "+r.Reference, "Received and accepted: LV-VID-2027-000900", refused, refused, refused)
+	f.submit("LV", cancel, gateway.Duplicate)
+}
+
+func TestAHeldCorrectionOfWhatWasCancelledMeanwhileIsNotReleased(t *testing.T) {
+	f := newFlow(t)
+	r := f.submit("LV", seizure("PL"), gateway.Accepted)
+	held := f.submit("LV", "A1: [COR]\nA5: ["+r.Reference+"]\nA7: [QQ]\nA9: [U]\nC4: [240]\n", gateway.Held)
+	f.submit("LV", "A1: [CAN]\nA5: ["+r.Reference+"]\n", gateway.Accepted)
+	form, err := f.store.Form(t.Context(), held.Form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = f.store.ReleaseForm(t.Context(), held.Form, "A. Invented", "called LV", f.g.Released(t.Context(), form))
+	if gateway.KindOf(err) != gateway.Refused || !strings.Contains(err.Error(), r.Reference) {
+		t.Errorf("releasing a correction of a cancelled form: %v; want it refused", err)
+	}
 }
 
 func TestAnEarlierCorrectionIsNeverTheLastWord(t *testing.T) {

@@ -159,6 +159,9 @@ func (h *handling) accept(f Form, c *correction) func(Ledger) (*Decision, error)
 		if d, err := h.repeat(l, f); d != nil || err != nil {
 			return d, err
 		}
+		if c != nil && c.origin.State == FormCancelled {
+			return h.reject(f, []form.Problem{form.WasCancelled(c.origin.Reference)})(l)
+		}
 		f := f // decide may run again: the ledger's numbers must not stick
 		if err := h.assign(l, &f); err != nil {
 			return nil, err

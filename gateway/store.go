@@ -36,6 +36,9 @@ type Ledger interface {
 	// the queue; returns the participants who must hear of that: whose delivery had
 	// left and, where the form is corrected, whose was dropped.
 	Replace(form FormID, state FormState) ([]operation.ParticipantCode, error)
+	// Version returns a form's state and its newest accepted correction, or itself where
+	// there is none; nobody changes that before the decision is recorded. ErrNotFound.
+	Version(form FormID) (latest FormID, state FormState, err error)
 	// NextRun takes the operation's next number of a test run.
 	NextRun(op operation.Code) (int64, error)
 	// TestRun returns a run of the communications test, without Open. ErrNotFound.

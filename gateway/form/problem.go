@@ -154,6 +154,18 @@ func OtherOperation(a3, session string) Problem {
 	return newProblem("other-operation", 60, Error, "A3", map[string]string{"value": a3, "limit": session})
 }
 
+// NotYours says that a correction or cancellation names, in box A5, no form that its
+// sender sent.
+func NotYours(a5 string) Problem {
+	return newProblem("not-yours", 12, Error, "A5", map[string]string{"value": a5})
+}
+
+// WasCancelled says that a correction or cancellation names, in box A5, a form that is
+// cancelled already.
+func WasCancelled(a5 string) Problem {
+	return newProblem("was-cancelled", 14, Error, "A5", map[string]string{"value": a5})
+}
+
 // Say is the message as people read it, words first and codes last: "Quantity
 // (box C4) is empty. … (error 13 C4)".
 func (p Problem) Say(lang string) string {

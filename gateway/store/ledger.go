@@ -176,6 +176,25 @@ func (l *ledger) Replace(form gateway.FormID, state gateway.FormState) ([]operat
 	return slices.Compact(hear), nil
 }
 
+// Version implements gateway.Ledger.
+func (l *ledger) Version(form gateway.FormID) (latest gateway.FormID, state gateway.FormState, err error) {
+	err = l.t.row(`SELECT d.state FROM form d WHERE d.id = $1`+l.t.s.d.updateOf(), string(form)).Scan(&state)
+	if err != nil {
+		return "", "", fmt.Errorf("read a form's state: %w", notFound(err))
+	}
+	err = notFound(l.t.row(`SELECT id FROM form WHERE `+newestCorrection, string(form)).Scan(&latest))
+	switch {
+	case errors.Is(err, gateway.ErrNotFound):
+		return form, state, nil
+	case err != nil:
+		return "", "", fmt.Errorf("read a form's newest correction: %w", err)
+	}
+	return latest, state, nil
+}
+
+// newestCorrection ends a select of form: the newest accepted correction of $1.
+const newestCorrection = `type = 'COR' AND answers = $1 AND role = 'form' AND state = 'accepted' ORDER BY number DESC LIMIT 1`
+
 // versions are a form and its corrections, which all name it, oldest first.
 func (t *tx) versions(form gateway.FormID) ([]gateway.FormID, error) {
 	rows, err := t.Query(t.ctx, `SELECT id FROM form WHERE type = 'COR' AND answers = $1 AND role = 'form' ORDER BY id`, string(form))

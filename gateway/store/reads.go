@@ -156,8 +156,7 @@ func (s *Store) FormByReference(ctx context.Context, op operation.Code, sender o
 
 // Corrected implements gateway.Reads.
 func (s *Store) Corrected(ctx context.Context, f *gateway.Form) (*gateway.Form, error) {
-	return s.form(ctx, s.read(), `type = 'COR' AND answers = $1 AND role = 'form' AND operation = $2 AND sender = $3 AND state = 'accepted' ORDER BY number DESC LIMIT 1`,
-		string(f.ID), string(f.Operation), string(f.Sender))
+	return s.form(ctx, s.read(), newestCorrection, string(f.ID))
 }
 
 // Attempts returns a delivery's evidence, oldest first.

@@ -374,6 +374,49 @@ func replaceForms(t *testing.T, r Record) {
 	}
 }
 
+func versionsOfAForm(t *testing.T, r Record) {
+	s := open(t, r)
+	id := accept(t, s, "V1", to(poland, operation.Mail))
+	is := func(after string, want gateway.FormID, state gateway.FormState) {
+		t.Helper()
+		_, err := s.Accept(ctx(t), inbound("asked after "+after), func(l gateway.Ledger) (*gateway.Decision, error) {
+			got, now, err := l.Version(id)
+			if got != want || now != state {
+				t.Errorf("Version after %s = %s, %s; want %s, %s", after, got, now, want, state)
+			}
+			return &gateway.Decision{Verdict: gateway.Noted, Operation: opCode}, err
+		})
+		must(t, "Accept", err)
+	}
+	is("V1", id, gateway.FormAccepted)
+	latest := id
+	for _, version := range []struct {
+		reference string
+		state     gateway.FormState
+	}{{"V2", gateway.FormAccepted}, {"V3", gateway.FormAccepted}, {"V4", gateway.FormHeld}} {
+		f := newForm(version.reference, version.state)
+		f.Type, f.Answers = "COR", id
+		_, err := s.Accept(ctx(t), inbound(f.Reference), func(l gateway.Ledger) (*gateway.Decision, error) {
+			if version.state == gateway.FormAccepted {
+				if _, err := l.Replace(id, gateway.FormCorrected); err != nil {
+					return nil, err
+				}
+				latest = f.ID
+			}
+			return decision(f)(l)
+		})
+		must(t, "Accept", err)
+		is(version.reference, latest, gateway.FormCorrected)
+	}
+	_, err := s.Accept(ctx(t), inbound("nobody"), func(l gateway.Ledger) (*gateway.Decision, error) {
+		_, _, err := l.Version("nobody")
+		return nil, err
+	})
+	if !errors.Is(err, gateway.ErrNotFound) {
+		t.Errorf("Version of a form that isn't there = %v; want ErrNotFound", err)
+	}
+}
+
 func correctionFollows(t *testing.T, r Record) {
 	c := &clock{dawn}
 	s := r.Open(t, "a", store.Options{Clock: c.Now})

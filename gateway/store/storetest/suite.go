@@ -71,6 +71,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Record) {
 		{"StatesAreCountedWhenTheyAreCommitted", reachedStates},
 		{"AHeldFormIsReleasedOnce", heldRelease},
 		{"ReplaceDropsWhatWaitsAndNamesWhoHasIt", replaceForms},
+		{"TheNewestAcceptedCorrectionIsAFormsVersion", versionsOfAForm},
 		{"ACorrectionWaitsForTheAttemptAtWhatItReplaces", correctionFollows},
 		{"SequenceHasNoGaps", sequenceNoGaps},
 		{"ANewerSessionReplacesTheOlder", sessionReplaced},
