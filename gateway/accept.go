@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"slices"
 	"time"
 
 	"liaison/gateway/operation"
@@ -102,6 +103,14 @@ const (
 	ByPhoneCall  Assurance = "phone"
 	PlainChannel Assurance = "plain"
 )
+
+// strength orders the assurances.
+var strength = []Assurance{PlainChannel, ByPhoneCall, BySession, Signed}
+
+// restsOnLess reports whether a rests on less than b.
+func (a Assurance) restsOnLess(b Assurance) bool {
+	return slices.Index(strength, a) < slices.Index(strength, b)
+}
 
 // Decision is everything that one inbound, attempt or operator's action leads
 // to; the store writes it in one transaction or not at all.

@@ -40,7 +40,7 @@ func (h *handling) correct(sent *form.Form, f *Form, origin *Form) (*correction,
 		}
 		return nil, nil
 	}
-	if origin == nil || origin.Sender != h.sender.Code || origin.Assurance != f.Assurance {
+	if origin == nil || origin.Sender != h.sender.Code || f.Assurance.restsOnLess(origin.Assurance) {
 		h.m.Problems = append(h.m.Problems, form.NotYours(sent.Get("A5")))
 		return nil, nil
 	}

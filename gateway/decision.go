@@ -4,13 +4,15 @@ import (
 	"context"
 	"time"
 
+	"liaison/crypto/openpgp"
 	"liaison/gateway/operation"
 )
 
 // Released decides what follows when a person releases a held form: it goes to
 // whom it names, under today's policy, and its sender hears of it. A correction or
-// cancellation replaces its original now. The store writes who and why into the audit
-// log.
+// cancellation replaces its original now. What was signed with a key that isn't
+// confirmed by now goes as unproven as plain mail, since nobody can know that its
+// sender signed it. The store writes who and why into the audit log.
 func (g *Gateway) Released(ctx context.Context, f *Form) func(Ledger) (*Decision, error) {
 	now := g.opt.Now()
 	return func(l Ledger) (*Decision, error) {
@@ -21,20 +23,38 @@ func (g *Gateway) Released(ctx context.Context, f *Form) func(Ledger) (*Decision
 		if op == nil {
 			return nil, Errorf(Refused, "", "operation %s is not in force", f.Operation)
 		}
+		f := *f
+		proven, err := g.proven(ctx, &f)
+		if err != nil {
+			return nil, err
+		}
+		if f.Assurance == Signed && !proven {
+			f.Assurance, f.Signer = PlainChannel, ""
+		}
 		d := &Decision{Verdict: Accepted, Operation: f.Operation, Sender: f.Sender, Subject: f.ID}
 		recipients, _ := op.Expand(f.Content.Boxes.All("A7"), g.opt.Code, f.Sender)
-		if recipients, err = g.replacing(l, d, f, recipients, now); err != nil {
+		if recipients, err = g.replacing(l, d, &f, recipients, now); err != nil {
 			return nil, err
 		}
 		var deliveries []NewDelivery
 		for _, to := range recipients {
-			nd, _ := g.delivery(op, f, to, now)
+			nd, _ := g.delivery(op, &f, to, now)
 			deliveries = append(deliveries, nd)
 		}
-		d.Forms = []NewForm{{Form: *f, Deliveries: deliveries}}
-		d.Due = g.starts(op, f, now)
-		return d, g.tellOutcome(ctx, l, d, f, "released", now)
+		d.Forms = []NewForm{{Form: f, Deliveries: deliveries}}
+		d.Due = g.starts(op, &f, now)
+		return d, g.tellOutcome(ctx, l, d, &f, "released", now)
 	}
+}
+
+// proven reports whether a form's signer is confirmed for its sender now.
+func (g *Gateway) proven(ctx context.Context, f *Form) (bool, error) {
+	reg, err := g.registry(ctx)
+	if err != nil {
+		return false, err
+	}
+	state := reg.state(f.Operation, f.Sender, openpgp.Fingerprint(f.Signer))
+	return state == KeyConfirmed, reg.err
 }
 
 // replacing settles what a released correction or cancellation is about, and adds to

@@ -58,7 +58,7 @@ func (g *Gateway) encode(op *operation.Operation, f *Form, lang string, ch opera
 		return nil, fmt.Errorf("encode relay.json: %w", err)
 	}
 	parts := []entity.Attachment{{Name: "form.json", Type: form.MediaType, Content: formJSON}}
-	if f.Content.AsSent != nil && f.Content.Signature != nil {
+	if f.Signer != "" && f.Content.AsSent != nil && f.Content.Signature != nil {
 		parts = append(parts, entity.Attachment{Name: "form.json.asc", Type: "application/pgp-signature", Content: f.Content.Signature})
 	}
 	parts = append(parts, entity.Attachment{Name: "relay.json", Type: "application/json", Content: relay})

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"liaison/crypto/keyring"
 	"liaison/gateway"
 	"liaison/gateway/operation"
 	"liaison/gateway/simulator"
@@ -453,6 +454,38 @@ func TestACorrectionThatWasHeldReplacesItsOriginalWhenItIsReleased(t *testing.T)
 	f.gets("PL", "CORRECTED, C4: was 120, now 240|C1: [TOBA]|C4: [240]")
 	if was, err := f.store.Form(t.Context(), r.Form); err != nil || was.State != gateway.FormCorrected {
 		t.Errorf("the original is %s (%v); want corrected", was.State, err)
+	}
+}
+
+func TestWhatIsReleasedCountsAsSignedOnlyUnderAConfirmedKey(t *testing.T) {
+	for confirmed, want := range map[bool]string{false: "NOT PROVEN", true: "Signed by LV"} {
+		f := newFlow(t)
+		ring := keyring.New(f.store, func() time.Time { return f.now })
+		cert := keyOf()["XX"].Certificate()
+		if _, err := ring.Propose(t.Context(), "OP-001", "LV", keyring.Proposal{Certificate: cert, Source: "test", By: "test"}); err != nil {
+			t.Fatal(err)
+		}
+		device := officer("XX")
+		device.Address = officer("LV").Address
+		r := f.accept(f.write(device, seizure("PL"), ""))
+		held, err := f.store.Form(t.Context(), r.Form)
+		if err != nil || held.State != gateway.FormHeld {
+			t.Fatalf("a form under a key that isn't confirmed: %+v, %v; want it held", r, err)
+		}
+		for _, who := range []string{"A. Invented", "B. Invented"} { // a participant's second key needs both
+			if !confirmed {
+				break
+			}
+			if _, err := ring.Confirm(t.Context(), "OP-001", "LV", string(cert.Fingerprint()), who, "read back in a test"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := f.store.ReleaseForm(t.Context(), r.Form, "A. Invented", "called LV", f.g.Released(t.Context(), held)); err != nil {
+			t.Fatal(err)
+		}
+		f.pass(0)
+		f.gets("PL", want)
+		f.submit("LV", "A1: [COR]\nA5: ["+r.Reference+"]\nC4: [240]\n", gateway.Accepted) // never on less than the original
 	}
 }
 

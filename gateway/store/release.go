@@ -19,7 +19,7 @@ type Decide = func(gateway.Ledger) (*gateway.Decision, error)
 var ErrNotWaiting = errors.New("it doesn't wait for this decision any more")
 
 // ReleaseForm accepts a held form. In what decide returns, an entry of Forms
-// with this form's id only adds deliveries. who and reason go to the audit log.
+// with this form's id only adds deliveries, and says on what the form rests by now. who and reason go to the audit log.
 func (s *Store) ReleaseForm(ctx context.Context, id gateway.FormID, who, reason string, decide Decide) error {
 	return s.settleForm(ctx, id, gateway.FormAccepted, "form released", who, reason, decide)
 }
@@ -155,6 +155,9 @@ func (t *tx) decided(decide Decide, existing gateway.FormID) error {
 			}
 			// the deliveries' columns come from the record, not from the caller
 			f.Operation, f.Received = whole.Operation, whole.Received
+			if err := t.put(`UPDATE form SET assurance = $1, signer = $2 WHERE id = $3`, string(f.Assurance), f.Signer, string(existing)); err != nil {
+				return err
+			}
 		}
 	}
 	return t.record(d, "", existing)

@@ -323,7 +323,7 @@ func heldRelease(t *testing.T, r Record) {
 		t.Fatalf("ListHeld = %+v, %v; want the form's inbound", held, err)
 	}
 	release := func(gateway.Ledger) (*gateway.Decision, error) {
-		return &gateway.Decision{Forms: []gateway.NewForm{{Form: gateway.Form{ID: f.ID}, Deliveries: []gateway.NewDelivery{to(poland, operation.Mail)}}}}, nil
+		return &gateway.Decision{Forms: []gateway.NewForm{{Form: gateway.Form{ID: f.ID, Assurance: gateway.PlainChannel}, Deliveries: []gateway.NewDelivery{to(poland, operation.Mail)}}}}, nil
 	}
 	must(t, "ReleaseForm", s.ReleaseForm(ctx(t), f.ID, "A. Example", "called back", release))
 	if err := s.RefuseForm(ctx(t), f.ID, "B. Example", "no", nil); !errors.Is(err, store.ErrNotWaiting) {
@@ -337,6 +337,9 @@ func heldRelease(t *testing.T, r Record) {
 	}
 	if list, err := s.ListForms(ctx(t), store.Filter{Operation: opCode, State: gateway.FormAccepted}); err != nil || len(list) != 1 || len(list[0].Deliveries) != 1 {
 		t.Errorf("ListForms = %+v, %v; want the form with its delivery", list, err)
+	}
+	if got, err := s.Form(ctx(t), f.ID); err != nil || got.Assurance != gateway.PlainChannel || got.Signer != "" {
+		t.Errorf("Form = %+v, %v; want it to rest on what the release said", got, err)
 	}
 }
 
