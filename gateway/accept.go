@@ -122,12 +122,24 @@ type Decision struct {
 	Repeats   FormID                    // a duplicate's original
 	Forms     []NewForm                 // the form first; answers and notices after it
 	Evidence  []Evidence                // about deliveries of other forms that this inbound proves
+	Fallbacks []Fallback                // deliveries of other forms that go on over the next channel
 	Audit     []AuditEntry
 	Answer    FormID     // which of Forms answers the inbound
 	Subject   FormID     // the form that this inbound became or repeats
 	Due       []Due      // what time starts because of it, unless it is set already
 	Alarm     string     // why a person must look at once; "" for none
 	Tests     TestRecord // of the communications tests
+}
+
+// Fallback takes a delivery from a channel that turns out not to reach its participant,
+// though it took it, to the next. The state stays as it is. Where the delivery isn't on
+// an earlier channel any more, or waits for nothing, nothing happens.
+type Fallback struct {
+	Delivery  DeliveryID
+	Channel   operation.ChannelKind
+	ChannelAt int
+	Reason    string // in the words of a delivery's
+	At        time.Time
 }
 
 // NewForm is a form to be recorded with the deliveries that it causes.

@@ -10,7 +10,7 @@ import (
 //
 //	from         to                                              by
 //	pending      handed over, failed, confirmed, withheld        an attempt; the policy
-//	handed over  failed, confirmed                               late evidence
+//	handed over  failed, confirmed                               late evidence; the last channel
 //	failed       confirmed                                       evidence after all
 //	confirmed by system → confirmed by person                    a person's answer
 //	withheld     pending                                         an operator's release alone
@@ -57,7 +57,8 @@ type Delivery struct {
 	Priority    Priority
 	State       State
 	Reason      string
-	Attempts    int // on this channel
+	Queued      bool // an attempt is to be made: while pending, and once handed over where that came back
+	Attempts    int  // on this channel
 	Created     time.Time
 	ChannelFrom time.Time  // since when this channel is the one
 	Subject     DeliveryID // of a notice: the delivery that it speaks of
@@ -81,6 +82,7 @@ type Outbound struct {
 	Number      int64
 	Reference   string // A4
 	Channel     operation.Channel
+	ChannelAt   int // its index among the participant's channels
 	Urgent      bool
 	Exercise    bool
 	Automated   bool   // an answer or notice: RFC 3834 headers

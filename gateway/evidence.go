@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"liaison/gateway/entity"
@@ -23,15 +24,83 @@ func (h *handling) automated() (func(Ledger) (*Decision, error), error) {
 		return always(d), nil
 	}
 	d.Operation = delivery.Operation
-	d.Evidence = []Evidence{h.observed(delivery)}
 	d.Audit = []AuditEntry{{Kind: Collection, At: h.now, Actor: "gateway", Action: "report received: " + string(h.m.Kind), Operation: delivery.Operation, Reference: delivery.Reference}}
+	op, err := h.g.operation(h.ctx, delivery.Operation)
+	if err != nil {
+		return nil, err
+	}
 	return func(l Ledger) (*Decision, error) {
 		d := *d
-		if d.Evidence[0].State != Failed || delivery.Role != Original || delivery.State.Rank() >= Failed.Rank() {
-			return &d, nil
-		}
-		return &d, h.g.tellSender(h.ctx, l, &d, *delivery, Failed, "bounced", h.now)
+		return &d, h.reported(l, &d, op, *delivery)
 	}, nil
+}
+
+// reported adds to a decision what an automated mail says about a delivery. One that
+// came back from its channel for good goes on over the next, as long as nothing took
+// the form's place; from the last it has failed. From a channel that was given up
+// before, it is no news.
+func (h *handling) reported(l Ledger, out *Decision, op *operation.Operation, d Delivery) error {
+	e := h.observed(&d)
+	defer func() { out.Evidence = []Evidence{e} }()
+	if e.State != Failed || d.State.Rank() >= Failed.Rank() || d.State == Withheld {
+		return nil
+	}
+	channels := channelsOf(op, d.Participant)
+	if at := h.reportedAt(channels, d); at < d.ChannelAt {
+		if e.State = ""; at < len(channels) {
+			e.Channel = channels[at].Kind
+		}
+		return nil
+	}
+	replaced, err := replacedBy(l, d)
+	if err != nil {
+		return err
+	}
+	if !hasNext(op, d) || replaced {
+		if d.Role != Original {
+			return nil
+		}
+		return h.g.tellSender(h.ctx, l, out, d, Failed, "bounced", h.now)
+	}
+	e.State = ""
+	next := h.g.fallback(op, d, "bounced")
+	out.Fallbacks = []Fallback{{Delivery: d.ID, Channel: next.Channel, ChannelAt: next.ChannelAt, Reason: next.Reason, At: h.now}}
+	if d.Role == Original && weaker(d.Channel, next.Channel) {
+		return h.g.tellSender(h.ctx, l, out, d, Pending, "weaker-channel", h.now)
+	}
+	return nil
+}
+
+// replacedBy reports whether a correction or cancellation took the place of what a
+// delivery brings: that goes to the participant too, on its own.
+func replacedBy(l Ledger, d Delivery) (bool, error) {
+	f, err := l.Form(d.Form)
+	if err != nil || f.Role != Original || f.Type == "CAN" {
+		return false, err
+	}
+	origin := f.ID
+	if f.Type == "COR" && f.Answers != "" {
+		origin = f.Answers
+	}
+	latest, state, err := l.Version(origin)
+	return latest != f.ID || state == FormCancelled, err
+}
+
+// reportedAt is the index of the channel that a report is about: the address that it
+// came to says so. Where that says nothing, it is the last that goes by mail.
+func (h *handling) reportedAt(channels []operation.Channel, d Delivery) int {
+	tags := strings.Join(append(h.m.Reading.Recipients(), h.in.Envelope.To...), " ")
+	for _, tag := range tagPattern.FindAllStringSubmatch(tags, 8) {
+		if DeliveryID(tag[1]) == d.ID {
+			at, _ := strconv.Atoi(tag[2]) // none is the first
+			return min(at, d.ChannelAt)
+		}
+	}
+	at := d.ChannelAt
+	for 0 < at && at < len(channels) && channels[at].Kind == operation.WebSocket {
+		at--
+	}
+	return at
 }
 
 // observed is what an automated mail says about a delivery. A bounce is final
@@ -97,8 +166,14 @@ func (h *handling) deliveryOf(id FormID) (*Delivery, error) {
 	return nil, nil
 }
 
-// A delivery's id as it stands in Message-IDs and address tags.
-var deliveryPattern = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`)
+// A delivery's id as it stands in Message-IDs, and in address tags with the index of the
+// channel behind it.
+var (
+	deliveryPattern = regexp.MustCompile(deliveryID)
+	tagPattern      = regexp.MustCompile(`\+d-(` + deliveryID + `)(?:\.([0-9]{1,3}))?@`)
+)
+
+const deliveryID = `[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`
 
 // The number of a form as it stands in subjects: "OP-7K3 000123".
 var numberPattern = regexp.MustCompile(`\b([A-Z0-9][A-Z0-9-]{1,15}) ([0-9]{6,})\b`)

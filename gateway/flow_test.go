@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -208,6 +209,111 @@ func TestChannelThatFailsIsFollowedByTheNextAndTheSenderHears(t *testing.T) {
 	f.submit("LV", seizure("PL", "C4: [9]"), gateway.Accepted)
 	f.pass(0)
 	f.gets("LV", "LV-VID-2027-000002", "did not reach PL|+48 1")
+}
+
+// comesBack lets the mail of the delivery of a form to a participant come back from one
+// of its channels.
+func (f *flow) comesBack(form gateway.FormID, to operation.ParticipantCode, tag string) {
+	f.t.Helper()
+	d := f.delivery(form, to)
+	f.mails++
+	at := f.now.Add(time.Duration(f.mails)) // another mail each time
+	about := []byte("Message-ID: <" + string(d.ID) + "@gateway.example>\r\nSubject: OP-001 000001\r\n\r\n")
+	report := simulator.Report{Action: "failed", Status: "5.1.1", Text: "550 5.1.1 no such user"}
+	if r := f.accept(report.Mail(about, "jco@ee.example", strings.ReplaceAll(tag, "ID", string(d.ID)), at)); r.Verdict != gateway.Noted {
+		f.t.Fatalf("a report is %s; want it noted", r.Verdict)
+	}
+	f.pass(0)
+}
+
+func (f *flow) delivery(form gateway.FormID, to operation.ParticipantCode) gateway.Delivery {
+	f.t.Helper()
+	ds, err := f.store.DeliveriesOf(f.t.Context(), form)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	i := slices.IndexFunc(ds, func(d gateway.Delivery) bool { return d.Participant == to })
+	if i < 0 {
+		f.t.Fatalf("the form goes to %v; want %s among them", ds, to)
+	}
+	return ds[i]
+}
+
+func TestMailThatComesBackGoesOnOverTheNextChannelAndTheSenderHears(t *testing.T) {
+	for _, tag := range []string{"ocu+d-ID@gateway.example", unitAddress} {
+		f := newFlow(t)
+		r := f.submit("LV", seizure("EE"), gateway.Accepted)
+		f.pass(0)
+		f.gets("EE", "Signed by LV")
+		f.got("LV")
+		f.comesBack(r.Form, "EE", tag)
+		f.gets("EE", "PLAIN")
+		f.gets("LV", "weaker channel")
+		if d := f.delivery(r.Form, "EE"); d.State != gateway.HandedOver || d.Channel != operation.Mail || d.Queued {
+			t.Errorf("the delivery is %+v; want it handed over by mail", d)
+		}
+	}
+}
+
+func TestWhatComesBackFromAnEarlierChannelIsNoNewsAndFromTheLastAFailure(t *testing.T) {
+	f := newFlow(t)
+	r := f.submit("LV", seizure("EE"), gateway.Accepted)
+	f.pass(0)
+	f.comesBack(r.Form, "EE", "ocu+d-ID@gateway.example")
+	f.got("EE")
+	f.got("LV")
+	f.comesBack(r.Form, "EE", "ocu+d-ID@gateway.example")
+	f.gets("EE")
+	f.gets("LV")
+	if d := f.delivery(r.Form, "EE"); d.State != gateway.HandedOver {
+		t.Errorf("the delivery is %s after a second report about its first channel; want it handed over", d.State)
+	}
+	f.comesBack(r.Form, "EE", "ocu+d-ID.1@gateway.example")
+	f.gets("LV", "did not reach EE|the mail came back|+372 1")
+	if d := f.delivery(r.Form, "EE"); d.State != gateway.Failed {
+		t.Errorf("the delivery is %s after its last channel's mail came back; want failed", d.State)
+	}
+}
+
+func TestWhatComesBackDuringItsNextChannelsPauseStaysThere(t *testing.T) {
+	f := newFlow(t)
+	r := f.submit("LV", seizure("EE"), gateway.Accepted)
+	f.pass(0)
+	f.got("EE")
+	f.outcome["EE"] = gateway.Deferred
+	f.comesBack(r.Form, "EE", "ocu+d-ID@gateway.example")
+	if d := f.delivery(r.Form, "EE"); d.State != gateway.HandedOver || !d.Queued {
+		t.Errorf("the delivery is %+v; want it to wait for the next channel, and no lower than handed over", d)
+	}
+	delete(f.outcome, "EE")
+	f.pass(time.Hour)
+	f.gets("EE", "PLAIN")
+}
+
+func TestWhatComesBackAfterItsCorrectionGoesNowhere(t *testing.T) {
+	f := newFlow(t)
+	r := f.submit("LV", seizure("EE"), gateway.Accepted)
+	f.pass(0)
+	f.submit("LV", "A1: [COR]\nA5: ["+r.Reference+"]\nC4: [240]\n", gateway.Accepted)
+	f.pass(0)
+	f.got("EE")
+	f.comesBack(r.Form, "EE", "ocu+d-ID@gateway.example")
+	f.gets("EE")
+}
+
+func TestWhatMayNotGoOverTheNextChannelHasFailed(t *testing.T) {
+	f := newFlow(t)
+	r := f.submit("LV", seizure("EE", "G1: [driver]", "G2: [P]", "G3: [INVENTED]"), gateway.Accepted)
+	f.pass(0)
+	f.got("EE")
+	f.pass(10 * 24 * time.Hour) // EE isn't cleared for the evaluation
+	f.got("LV")
+	f.comesBack(r.Form, "EE", "ocu+d-ID@gateway.example")
+	f.gets("EE")
+	if d := f.delivery(r.Form, "EE"); d.State != gateway.Failed {
+		t.Errorf("the delivery is %s; want failed, since no channel is left", d.State)
+	}
+	f.gets("LV", "weaker channel", "did not reach EE|not cleared")
 }
 
 func TestNoServerIsBlamedForWhatNeverLeft(t *testing.T) {

@@ -28,6 +28,9 @@ func (g *Gateway) next(op *operation.Operation, d Delivery, e Evidence, err erro
 	var refused *Error
 	switch {
 	case errors.As(err, &refused) && refused.Kind == Refused && refused.Code != 0:
+		if d.State == HandedOver { // it came back, and may not go over this one: nothing is left
+			return Next{State: Failed, Reason: refused.Public}
+		}
 		return Next{State: Withheld, Reason: refused.Public}
 	case errors.As(err, &refused) && refused.Kind == Refused:
 		return g.fallback(op, d, refused.Public)
@@ -56,7 +59,7 @@ const unreachedWait = 24 * time.Hour
 // there is none, the form waits: absence exhausts no channel, and its sender hears
 // of the limit that passed.
 func (g *Gateway) unreached(op *operation.Operation, d Delivery) Next {
-	if op != nil && hasNext(op, d) || d.Type == "TST" {
+	if hasNext(op, d) || d.Type == "TST" {
 		return g.fallback(op, d, "not-connected")
 	}
 	return Next{State: Pending, Reason: "not-connected", RetryAt: g.opt.Now().Add(unreachedWait), Channel: d.Channel, ChannelAt: d.ChannelAt}
@@ -68,7 +71,7 @@ func (g *Gateway) unreached(op *operation.Operation, d Delivery) Next {
 func (g *Gateway) later(op *operation.Operation, d Delivery) Next {
 	now := g.opt.Now()
 	age := now.Sub(d.ChannelFrom)
-	next := op != nil && hasNext(op, d)
+	next := hasNext(op, d)
 	over := next && (d.Role == Original || d.Channel == operation.WebSocket) && age > share(op, d.Participant, d.Priority)
 	patient := d.Channel == operation.WebSocket && !next && d.Type != "TST"
 	if over || age > channelTime && !patient {
@@ -115,23 +118,30 @@ func share(op *operation.Operation, to operation.ParticipantCode, priority Prior
 	return limit / time.Duration(n)
 }
 
+// channelsOf are a participant's channels; none where it or the operation is gone.
+func channelsOf(op *operation.Operation, p operation.ParticipantCode) []operation.Channel {
+	if op == nil || op.Participant(p) == nil {
+		return nil
+	}
+	return op.Participant(p).Channels
+}
+
 // hasNext reports whether another channel may follow. A question of a
 // communications test is about its own channel alone.
 func hasNext(op *operation.Operation, d Delivery) bool {
 	if d.Type == "TST" {
 		return false
 	}
-	p := op.Participant(d.Participant)
-	return p != nil && d.ChannelAt+1 < len(p.Channels)
+	return d.ChannelAt+1 < len(channelsOf(op, d.Participant))
 }
 
 // fallback goes to the participant's next channel, or gives up.
 func (g *Gateway) fallback(op *operation.Operation, d Delivery, reason string) Next {
-	if op == nil || !hasNext(op, d) {
+	if !hasNext(op, d) {
 		return Next{State: Failed, Reason: reason}
 	}
 	at := d.ChannelAt + 1
-	return Next{State: Pending, Reason: reason, RetryAt: g.opt.Now(), Channel: op.Participant(d.Participant).Channels[at].Kind, ChannelAt: at}
+	return Next{State: Pending, Reason: reason, RetryAt: g.opt.Now(), Channel: channelsOf(op, d.Participant)[at].Kind, ChannelAt: at}
 }
 
 // weaker reports whether one kind of channel proves and protects less.

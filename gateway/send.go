@@ -155,7 +155,7 @@ func (g *Gateway) render(ctx context.Context, op *operation.Operation, d Deliver
 		return nil, &Error{Kind: Refused, Public: "no-channel", Err: fmt.Errorf("%s has no such channel any more", d.Participant)}
 	}
 	ruling := rule(op, f, p, ch, g.opt.Now())
-	out := &Outbound{Delivery: d.ID, Form: d.Form, Operation: d.Operation, Participant: d.Participant, Number: f.Number, Reference: f.Reference, Channel: ch,
+	out := &Outbound{Delivery: d.ID, Form: d.Form, Operation: d.Operation, Participant: d.Participant, Number: f.Number, Reference: f.Reference, Channel: ch, ChannelAt: d.ChannelAt,
 		Urgent: f.Role == Original && f.Priority == Urgent, Exercise: f.Mode == "EXER" || f.Mode == "TEST",
 		Automated: f.Role != Original, InReplyTo: f.Content.Facts[factReplyTo]}
 	if f.Role == Notice && ch.Kind == operation.WebSocket {

@@ -3,6 +3,7 @@ package mail
 import (
 	"fmt"
 	"net/mail"
+	"strconv"
 	"strings"
 
 	"golang.org/x/net/idna"
@@ -31,7 +32,7 @@ func (a *Adapter) frame(out *gateway.Outbound) (*letter, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &letter{from: a.tagged(out.Delivery), to: to, utf8: utf8, id: out.Delivery}
+	l := &letter{from: a.tagged(out.Delivery, out.ChannelAt), to: to, utf8: utf8, id: out.Delivery}
 	h := a.draft(out, l)
 	if out.Channel.Kind == operation.Mail {
 		if out.Plain == "" || len(out.Message) > 0 {
@@ -92,11 +93,16 @@ func subject(out *gateway.Outbound) string {
 }
 
 // tagged is the gateway's address with the delivery in it, so that bounces and
-// answers find their way: "ocu+d-0198…@gateway.example". Where that would be too
-// long for an address it is the address itself.
-func (a *Adapter) tagged(id gateway.DeliveryID) string {
+// answers find their way: "ocu+d-0198…@gateway.example", and over another channel than
+// the participant's first "ocu+d-0198….1@gateway.example". Where that would be too long
+// for an address it is the address itself.
+func (a *Adapter) tagged(id gateway.DeliveryID, channelAt int) string {
 	local, domain, _ := strings.Cut(a.opt.Address, "@")
-	if tag := local + "+d-" + string(id); len(tag) <= longestLocal {
+	tag := local + "+d-" + string(id)
+	if channelAt > 0 {
+		tag += "." + strconv.Itoa(channelAt)
+	}
+	if len(tag) <= longestLocal {
 		return tag + "@" + domain
 	}
 	return a.opt.Address

@@ -239,6 +239,19 @@ func TestConnectionThatEndedMeanwhileCostsNothing(t *testing.T) {
 	submitted(t, l, outbound())
 }
 
+func TestMailOverALaterChannelSaysWhich(t *testing.T) {
+	l := newLab(t, mailtest.Options{})
+	out := outbound()
+	out.ChannelAt = 2
+	tx, m := submitted(t, l, out)
+	if tag := "ocu+d-" + string(out.Delivery) + ".2@gateway.example"; tx.From != tag || m.Header.Get("Reply-To") != "<"+tag+">" {
+		t.Errorf("MAIL FROM %s, Reply-To %s; want %s", tx.From, m.Header.Get("Reply-To"), tag)
+	}
+	if id := "<" + string(out.Delivery) + "@gateway.example>"; m.Header.Get("Message-Id") != id {
+		t.Errorf("Message-ID %s; want %s, whatever the channel", m.Header.Get("Message-Id"), id)
+	}
+}
+
 func TestTooLargeMailBouncesBeforeItIsSent(t *testing.T) {
 	l := newLab(t, mailtest.Options{MaxSize: 10 << 10})
 	out := outbound()

@@ -160,6 +160,9 @@ const objectionTime = 24 * time.Hour
 
 // people says a delivery's state in the words that people read.
 func people(d gateway.Delivery, now time.Time) string {
+	if d.State == gateway.HandedOver && d.Queued {
+		return "came back, waiting for the next channel"
+	}
 	if d.State == gateway.HandedOver && !gateway.AsksConfirmation(d) && now.Sub(d.Created) > objectionTime {
 		return "sent, no objection"
 	}

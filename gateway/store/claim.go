@@ -76,9 +76,9 @@ func (t *tx) makeDue(op, participant, channel string) {
 const (
 	claimLane = `UPDATE delivery SET owner = $1, owner_epoch = $2, claimed = $3, lease_until = $12, fence = fence + 1 WHERE id IN (
   SELECT d.id FROM delivery d
-  WHERE d.operation = $6 AND d.participant = $7 AND d.channel = $8 AND d.state = 'pending' AND d.urgency <= $9 AND d.dropped = 0 AND d.not_before <= $5
+  WHERE d.operation = $6 AND d.participant = $7 AND d.channel = $8 AND d.queued = 1 AND d.urgency <= $9 AND d.dropped = 0 AND d.not_before <= $5
     AND d.channel_from < $10
-    AND (d.follows = '' OR NOT EXISTS (SELECT 1 FROM delivery o WHERE o.id = d.follows AND o.state = 'pending' AND o.lease_until > $3))
+    AND (d.follows = '' OR NOT EXISTS (SELECT 1 FROM delivery o WHERE o.id = d.follows AND o.queued = 1 AND o.lease_until > $3))
     AND (d.lease_until <= $3 OR NOT (d.owner = $1 AND d.owner_epoch = $2)
       AND NOT EXISTS (SELECT 1 FROM node n WHERE n.name = d.owner AND n.epoch = d.owner_epoch AND n.beat > $4))
   ORDER BY d.urgency, d.created, d.id LIMIT $11`
@@ -175,7 +175,7 @@ func (c *claiming) run(hinted map[gateway.Lane]struct{}, all bool) (err error) {
 func (c *claiming) lanes(hinted map[gateway.Lane]struct{}, all bool) ([]gateway.Lane, error) {
 	var list []gateway.Lane
 	if all {
-		rows, err := c.t.Query(c.t.ctx, `SELECT operation, participant, channel FROM delivery WHERE state = 'pending' GROUP BY operation, participant, channel`)
+		rows, err := c.t.Query(c.t.ctx, `SELECT operation, participant, channel FROM delivery WHERE queued = 1 GROUP BY operation, participant, channel`)
 		if err != nil {
 			return nil, err
 		}

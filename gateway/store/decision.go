@@ -39,6 +39,11 @@ func (t *tx) record(d *gateway.Decision, inbound string, existing gateway.FormID
 			return err
 		}
 	}
+	for _, o := range d.Fallbacks {
+		if err := t.fallBack(o); err != nil {
+			return err
+		}
+	}
 	if err := t.tests(d.Tests); err != nil {
 		return err
 	}
@@ -136,10 +141,10 @@ func (t *tx) insertDelivery(f *gateway.Form, n gateway.NewDelivery) error {
 	if err != nil {
 		return err
 	}
-	err = t.put(`INSERT INTO delivery (id, form, operation, participant, channel, channel_at, priority, urgency, state, created, channel_from, not_before, subject, sealed_reason, follows)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (form, participant) DO NOTHING`,
+	err = t.put(`INSERT INTO delivery (id, form, operation, participant, channel, channel_at, priority, urgency, state, created, channel_from, not_before, subject, sealed_reason, follows, queued)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT (form, participant) DO NOTHING`,
 		string(n.ID), string(f.ID), string(f.Operation), string(n.Participant), string(n.Channel), int64(n.ChannelAt), string(priority), int64(priority.Rank()),
-		string(n.State), created, from, millis(n.NotBefore), string(n.Subject), reason, follows)
+		string(n.State), created, from, millis(n.NotBefore), string(n.Subject), reason, follows, flag(n.State == gateway.Pending))
 	if err != nil {
 		return fmt.Errorf("record a delivery to %s: %w", n.Participant, err)
 	}
@@ -167,7 +172,7 @@ func (t *tx) follows(f *gateway.Form, p operation.ParticipantCode) (id string, e
 		return "", err
 	}
 	for _, v := range slices.Backward(versions) {
-		err = notFound(t.row(`SELECT id FROM delivery WHERE form = $1 AND participant = $2 AND state = 'pending' AND lease_until > $3`, string(v), string(p), now).Scan(&id))
+		err = notFound(t.row(`SELECT id FROM delivery WHERE form = $1 AND participant = $2 AND queued = 1 AND lease_until > $3`, string(v), string(p), now).Scan(&id))
 		if err == nil {
 			return id, nil
 		}
@@ -225,13 +230,37 @@ func (t *tx) advance(r *deliveryRow, e gateway.Evidence) error {
 	}
 	// Whoever is attempting it now has lost the claim: its own outcome can't
 	// outrank what was proven, and its retry would be a repeat.
-	err = t.put(`UPDATE delivery SET state = $1, sealed_reason = $2, confirmed = CASE WHEN confirmed = 0 THEN $3 ELSE confirmed END, owner = '', lease_until = 0, fence = fence + 1 WHERE id = $4`,
+	err = t.put(`UPDATE delivery SET state = $1, sealed_reason = $2, confirmed = CASE WHEN confirmed = 0 THEN $3 ELSE confirmed END, queued = 0, owner = '', lease_until = 0, fence = fence + 1 WHERE id = $4`,
 		string(e.State), sealed, confirmed, r.id)
 	if err != nil {
 		return fmt.Errorf("move a delivery to %q: %w", e.State, err)
 	}
 	t.reaches(e.State, 1)
 	return t.settled(r, e.State)
+}
+
+// fallBack puts a delivery on the channel after the one that didn't reach its participant.
+func (t *tx) fallBack(o gateway.Fallback) error {
+	r, err := t.lockDelivery(o.Delivery)
+	if err != nil {
+		return err
+	}
+	if r.state != gateway.Pending && r.state != gateway.HandedOver || r.dropped != 0 || r.channelAt >= int64(o.ChannelAt) {
+		return nil
+	}
+	reason, err := t.sealNote(r.operation, "delivery", r.id, "reason", o.Reason)
+	if err != nil {
+		return err
+	}
+	// An attempt that is under way has lost the claim: what it comes to is recorded, and
+	// moves nothing.
+	err = t.put(`UPDATE delivery SET channel = $1, channel_at = $2, channel_from = $3, not_before = $3, attempts = 0, sealed_reason = $4, queued = 1,
+		owner = '', lease_until = 0, fence = fence + 1 WHERE id = $5`, string(o.Channel), int64(o.ChannelAt), millis(o.At), reason, r.id)
+	if err != nil {
+		return fmt.Errorf("go on over the next channel: %w", err)
+	}
+	t.makeDue(r.operation, r.participant, string(o.Channel))
+	return nil
 }
 
 // settled rouses the watch of an urgent form when one of its deliveries is

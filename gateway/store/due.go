@@ -191,7 +191,7 @@ func (s *Store) SetMailPosition(ctx context.Context, account, mailbox string, ui
 // deliveries by mail. What goes over the WebSocket waits for the participant.
 func (s *Store) Outstanding(ctx context.Context, by time.Time) (n int64, err error) {
 	err = s.read().QueryRow(ctx, `SELECT (SELECT count(*) FROM due WHERE at <= $1) + (SELECT count(*) FROM delivery WHERE owner <> '')
-		+ (SELECT count(*) FROM delivery WHERE state = 'pending' AND owner = '' AND not_before <= $1 AND channel IN ('pgp-mail', 'mail'))`, millis(by)).Scan(&n)
+		+ (SELECT count(*) FROM delivery WHERE queued = 1 AND owner = '' AND not_before <= $1 AND channel IN ('pgp-mail', 'mail'))`, millis(by)).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("count what is outstanding: %w", err)
 	}
@@ -210,7 +210,7 @@ var Queues = []string{"delivery websocket", "delivery pgp-mail", "delivery mail"
 
 // queues are what waits, each by an index that holds what waits alone.
 var queues = []string{
-	`SELECT 'delivery ' || channel, count(*), min(created) FROM delivery WHERE state = 'pending' GROUP BY channel`,
+	`SELECT 'delivery ' || channel, count(*), min(created) FROM delivery WHERE queued = 1 GROUP BY channel`,
 	`SELECT 'held', count(*), min(recorded) FROM inbound WHERE verdict = 'held' AND settled = 0`,
 	`SELECT 'audit', count(*), min(at) FROM audit WHERE sequence IS NULL`,
 	`SELECT 'test', count(*), min(r.started) FROM test_party p JOIN test_run r ON r.id = p.run WHERE p.ended = 0`,

@@ -34,6 +34,7 @@ type deliveryRow struct {
 	state               gateway.State
 	priority            gateway.Priority
 	channel             string
+	channelAt           int64
 	fence, epoch        int64
 	attempts, dropped   int64
 	tested              int64 // communications tests that look at it
@@ -42,10 +43,10 @@ type deliveryRow struct {
 func (t *tx) lockDelivery(id gateway.DeliveryID) (*deliveryRow, error) {
 	r := &deliveryRow{id: string(id)}
 	var wrapped []byte
-	err := t.row(`SELECT form, operation, participant, owner, state, priority, channel, fence, owner_epoch, attempts, dropped,
+	err := t.row(`SELECT form, operation, participant, owner, state, priority, channel, channel_at, fence, owner_epoch, attempts, dropped,
 		(SELECT count(*) FROM test_probe p WHERE p.delivery = delivery.id) + (SELECT count(*) FROM test_onward o WHERE o.delivery = delivery.id),
 		(SELECT wrapped FROM data_key k WHERE k.operation = delivery.operation) FROM delivery WHERE id = $1`+t.s.d.forUpdate, r.id).
-		Scan(&r.form, &r.operation, &r.participant, &r.owner, &r.state, &r.priority, &r.channel, &r.fence, &r.epoch, &r.attempts, &r.dropped, &r.tested, &wrapped)
+		Scan(&r.form, &r.operation, &r.participant, &r.owner, &r.state, &r.priority, &r.channel, &r.channelAt, &r.fence, &r.epoch, &r.attempts, &r.dropped, &r.tested, &wrapped)
 	if err != nil {
 		return nil, fmt.Errorf("read delivery %s: %w", id, notFound(err))
 	}
@@ -111,6 +112,7 @@ func (t *tx) follow(r *deliveryRow, a *gateway.Attempt) error {
 	case next.State == gateway.Withheld && r.state == gateway.Pending, next.State.Rank() > r.state.Rank():
 		state = next.State
 	}
+	goesOn := next.State == gateway.Pending && next.Channel != "" && (state == gateway.Pending || state == gateway.HandedOver)
 	reason, err := t.sealNote(r.operation, "delivery", r.id, "reason", next.Reason)
 	if err != nil {
 		return err
@@ -119,17 +121,17 @@ func (t *tx) follow(r *deliveryRow, a *gateway.Attempt) error {
 	if state.Rank() >= gateway.ConfirmedBySystem.Rank() {
 		confirmed = millis(a.Evidence.At)
 	}
-	err = t.put(`UPDATE delivery SET state = $1, sealed_reason = $2, attempts = attempts + 1, owner = '', lease_until = 0,
+	err = t.put(`UPDATE delivery SET state = $1, sealed_reason = $2, attempts = attempts + 1, queued = $6, owner = '', lease_until = 0,
 		not_before = CASE WHEN CAST($3 AS BIGINT) > 0 THEN CAST($3 AS BIGINT) ELSE not_before END,
 		confirmed = CASE WHEN confirmed = 0 THEN $4 ELSE confirmed END WHERE id = $5`,
-		string(state), reason, millis(next.RetryAt), confirmed, r.id)
+		string(state), reason, millis(next.RetryAt), confirmed, r.id, flag(goesOn || state == gateway.Pending))
 	if err != nil {
 		return fmt.Errorf("record what follows: %w", err)
 	}
 	if state != r.state {
 		t.reaches(state, 1)
 	}
-	if next.State != gateway.Pending || next.Channel == "" || state != gateway.Pending {
+	if !goesOn {
 		return t.settled(r, state)
 	}
 	t.makeDue(r.operation, r.participant, string(next.Channel))

@@ -220,7 +220,7 @@ func (t *tx) drop(form gateway.FormID, now int64) (left, waited []operation.Part
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := t.put(`UPDATE delivery SET dropped = 1 WHERE form = $1 AND state IN ('pending','withheld')`, string(form)); err != nil {
+	if err := t.put(`UPDATE delivery SET dropped = 1 WHERE form = $1 AND (queued = 1 OR state = 'withheld')`, string(form)); err != nil {
 		return nil, nil, fmt.Errorf("drop deliveries: %w", err)
 	}
 	for _, d := range waiting {
@@ -265,14 +265,20 @@ type waitingDelivery struct {
 	participant   operation.ParticipantCode // where it is asked for
 }
 
+// withhold takes a delivery from the queue. One that was handed over before keeps its
+// state.
 func (t *tx) withhold(d waitingDelivery, reason string) error {
 	sealed, err := t.sealNote(d.operation, "delivery", d.id, "reason", reason)
 	if err != nil {
 		return err
 	}
-	n, err := t.exec(`UPDATE delivery SET state = 'withheld', sealed_reason = $1, owner = '', lease_until = 0 WHERE id = $2 AND state = 'pending'`, sealed, d.id)
+	n, err := t.exec(`UPDATE delivery SET state = 'withheld', sealed_reason = $1, queued = 0, owner = '', lease_until = 0 WHERE id = $2 AND state = 'pending'`, sealed, d.id)
+	if err != nil {
+		return err
+	}
 	if n > 0 {
 		t.reaches(gateway.Withheld, n)
+		return nil
 	}
-	return err
+	return t.put(`UPDATE delivery SET queued = 0, owner = '', lease_until = 0 WHERE id = $1 AND queued = 1`, d.id)
 }

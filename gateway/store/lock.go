@@ -3,6 +3,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"syscall"
@@ -12,6 +13,8 @@ import (
 // ends, however it ends.
 type fileLock struct{ f *os.File }
 
+var errLocked = errors.New("another gateway serves this file; stop it first, or use PostgreSQL for several")
+
 func lockFile(path string) (*fileLock, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -19,7 +22,7 @@ func lockFile(path string) (*fileLock, error) {
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("%s is locked: another gateway serves this file; stop it first, or use PostgreSQL for several", path)
+		return nil, fmt.Errorf("%s is locked: %w", path, errLocked)
 	}
 	return &fileLock{f}, nil
 }

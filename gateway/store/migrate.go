@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -23,8 +24,12 @@ var ErrEarlier = errors.New("an earlier version of liaison wrote this record: st
 // errLater: this program knows less of the tables than the one that wrote them.
 var errLater = errors.New("a later version of liaison wrote this record: use that version")
 
+// ErrServed: an earlier version serves the record, and would go on with tables that it
+// doesn't know.
+var ErrServed = errors.New("an earlier version of liaison serves this record: stop it, on every node, before this version brings the tables up to date")
+
 // upToDate applies the migrations that are missing, where this handle writes. It
-// leaves a record of a later version alone.
+// leaves a record of a later version alone, and one that an earlier version serves.
 func (s *Store) upToDate(ctx context.Context) error {
 	p, err := s.migrator()
 	if err != nil {
@@ -32,21 +37,68 @@ func (s *Store) upToDate(ctx context.Context) error {
 	}
 	known := p.ListSources()
 	newest := known[len(known)-1].Version
-	there, err := s.version(ctx)
-	switch {
-	case err != nil:
-		return err
-	case there > newest:
-		return fmt.Errorf("%w (its tables have version %d, this one knows %d)", errLater, there, newest)
-	case there == newest:
-		return nil
-	case s.mode == reading:
-		return fmt.Errorf("%w (its tables have version %d, now %d)", ErrEarlier, there, newest)
+	for end := time.Now().Add(deadAfter + beatEvery); ; {
+		there, err := s.version(ctx)
+		switch {
+		case err != nil:
+			return err
+		case there > newest:
+			return fmt.Errorf("%w (its tables have version %d, this one knows %d)", errLater, there, newest)
+		case there == newest:
+			return nil
+		case s.mode == reading:
+			return fmt.Errorf("%w (its tables have version %d, now %d)", ErrEarlier, there, newest)
+		case there == 0:
+			return s.migrate(ctx, p)
+		}
+		alone, release, err := s.alone(ctx)
+		switch {
+		case err != nil:
+			return err
+		case alone:
+			return errors.Join(s.migrate(ctx, p), release())
+		case time.Now().After(end): // what died a moment ago would be dead by now
+			return ErrServed
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w (%w)", ErrServed, ctx.Err())
+		case <-time.After(beatEvery / 4):
+		}
 	}
-	if _, err = p.Up(ctx); err != nil {
+}
+
+func (s *Store) migrate(ctx context.Context, p *goose.Provider) error {
+	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("bring the tables up to date: %w", err)
 	}
 	return nil
+}
+
+// alone reports whether no gateway serves the record. On SQLite none can begin before
+// release is called.
+func (s *Store) alone(ctx context.Context) (alone bool, release func() error, err error) {
+	nothing := func() error { return nil }
+	if s.lock != nil {
+		return true, nothing, nil
+	}
+	if s.d.driver == sqlite.driver {
+		lock, err := lockFile(s.dsn + ".lock")
+		switch {
+		case errors.Is(err, errLocked):
+			return false, nothing, ErrServed // until it stops: it isn't dying
+		case err != nil:
+			return false, nothing, err
+		}
+		return true, lock.release, nil
+	}
+	now, err := s.clockOf(ctx, s.read())
+	if err != nil {
+		return false, nothing, err
+	}
+	var living int64
+	err = s.read().QueryRow(ctx, `SELECT count(*) FROM node WHERE beat > $1`, now-deadAfter.Milliseconds()).Scan(&living)
+	return living == 0, nothing, err
 }
 
 // version is that of the newest migration that the tables have, 0 where there are

@@ -3,9 +3,12 @@ package store_test
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"liaison/gateway/store"
 	"liaison/gateway/store/storetest"
@@ -40,7 +43,8 @@ func broughtUp(t *testing.T, dsn string) {
 		return errors.Join( // each fails where its row isn't as it should be
 			exec(`INSERT INTO mark (what, at) SELECT CASE WHEN count = 0 THEN 'offer' ELSE NULL END, 1 FROM offer`),
 			exec(`INSERT INTO mark (what, at) SELECT CASE WHEN count(*) = 1 AND min(recipient) = 'LV' THEN 'onward' ELSE NULL END, 1 FROM test_onward`),
-			exec(`INSERT INTO mark (what, at) SELECT CASE WHEN follows = '' THEN 'follows' ELSE NULL END, 1 FROM delivery`))
+			exec(`INSERT INTO mark (what, at) SELECT CASE WHEN follows = '' THEN 'follows' ELSE NULL END, 1 FROM delivery`),
+			exec(`INSERT INTO mark (what, at) SELECT CASE WHEN queued = 1 THEN 'queued' ELSE NULL END, 1 FROM delivery`))
 	})
 	if err != nil {
 		t.Error(err)
@@ -58,6 +62,48 @@ func TestARecordOfAnEarlierVersionIsBroughtUpToDateWhereItIsServed(t *testing.T)
 		}
 		broughtUp(t, dsn)
 	})
+}
+
+func TestTablesDontChangeUnderAGatewayOfAnEarlierVersion(t *testing.T) {
+	each(t, func(t *testing.T, dsn string) {
+		earlier(t, dsn)
+		stop := serve(t, dsn)
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond) // it would wait for a node that died a moment ago
+		defer cancel()
+		if s, err := store.OpenBeside(ctx, dsn, store.Options{Key: storetest.Key()}); !errors.Is(err, store.ErrServed) {
+			t.Errorf("OpenBeside beside a gateway of an earlier version = %v, %v; want ErrServed", s, err)
+		}
+		stop()
+		if err := open(t, dsn, store.OpenBeside).Close(); err != nil {
+			t.Fatal(err)
+		}
+		broughtUp(t, dsn)
+	})
+}
+
+// serve does what shows that a gateway serves a record, and stops it.
+func serve(t *testing.T, dsn string) (stop func()) {
+	t.Helper()
+	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+		f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+		if err == nil {
+			err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return func() { f.Close() }
+	}
+	beat := func(at time.Time) {
+		err := store.MigrateTo(t.Context(), dsn, 4, func(exec func(string, ...any) error) error {
+			return exec(`INSERT INTO node (name, epoch, beat, started) VALUES ('a', 1, $1, 1) ON CONFLICT (name) DO UPDATE SET beat = $1`, at.UnixMilli())
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	beat(time.Now().Add(time.Minute))
+	return func() { beat(time.UnixMilli(0)) }
 }
 
 func TestABackupOfAnEarlierVersionIsCopiedAsIfItWereOfToday(t *testing.T) {

@@ -111,7 +111,7 @@ func (s *Store) Heartbeat(ctx context.Context) error {
 		}
 		// An attempt that is being recorded needs no longer lease, and isn't waited for.
 		err = t.put(`UPDATE delivery SET lease_until = $1 WHERE id IN (SELECT d.id FROM delivery d
-			WHERE d.owner = $2 AND d.owner_epoch = $3 AND d.lease_until > $4 AND d.claimed > $5 AND d.state = 'pending'`+s.d.skipLocked+`)`,
+			WHERE d.owner = $2 AND d.owner_epoch = $3 AND d.lease_until > $4 AND d.claimed > $5 AND d.queued = 1`+s.d.skipLocked+`)`,
 			now+leaseFor.Milliseconds(), s.opt.Node, s.epoch, now, now-attemptMax.Milliseconds())
 		if err != nil {
 			return fmt.Errorf("prolong claims: %w", err)
@@ -170,7 +170,7 @@ func (t *tx) claimAnew(d gateway.Delivery) (held bool, err error) {
 	if alive, err := t.alive(now); err != nil || !alive {
 		return false, errors.Join(err, errors.New("this node's heart doesn't beat"))
 	}
-	n, err := t.exec(`UPDATE delivery SET claimed = $1, lease_until = $2 WHERE id = $3 AND state = 'pending' AND owner = $4 AND owner_epoch = $5 AND fence = $6`,
+	n, err := t.exec(`UPDATE delivery SET claimed = $1, lease_until = $2 WHERE id = $3 AND queued = 1 AND owner = $4 AND owner_epoch = $5 AND fence = $6`,
 		now, now+leaseFor.Milliseconds(), string(d.ID), t.s.opt.Node, t.s.epoch, d.Fence)
 	return n > 0, err
 }
@@ -188,7 +188,7 @@ func (t *tx) alive(now int64) (bool, error) {
 
 // sweep withholds deliveries of replaced forms whose attempt never ended.
 func (t *tx) sweep(now int64) error {
-	rows, err := t.Query(t.ctx, `SELECT d.id, d.operation FROM delivery d WHERE d.dropped = 1 AND d.state = 'pending' AND d.lease_until <= $1 ORDER BY d.id LIMIT 100`+t.s.d.skipLocked, now)
+	rows, err := t.Query(t.ctx, `SELECT d.id, d.operation FROM delivery d WHERE d.dropped = 1 AND d.queued = 1 AND d.lease_until <= $1 ORDER BY d.id LIMIT 100`+t.s.d.skipLocked, now)
 	if err != nil {
 		return fmt.Errorf("sweep the queue: %w", err)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 const deliverySelect = `SELECT d.id, d.form, f.number, f.reference, f.type, f.role, d.operation, d.participant, d.channel, d.channel_at, d.priority, d.state,
-	d.attempts, d.created, d.channel_from, d.subject, d.confirmed, d.fence, d.sealed_reason FROM delivery d JOIN form f ON f.id = d.form `
+	d.attempts, d.created, d.channel_from, d.subject, d.confirmed, d.fence, d.queued, d.sealed_reason FROM delivery d JOIN form f ON f.id = d.form `
 
 // deliveries reads deliveries; where begins with WHERE.
 func (s *Store) deliveries(ctx context.Context, q querier, where string, args ...any) ([]gateway.Delivery, error) {
@@ -26,13 +26,14 @@ func (s *Store) deliveries(ctx context.Context, q querier, where string, args ..
 	var reasons [][]byte
 	for rows.Next() {
 		var d gateway.Delivery
-		var created, from, confirmed int64
+		var created, from, confirmed, queued int64
 		var reason []byte
 		if err := rows.Scan(&d.ID, &d.Form, &d.Number, &d.Reference, &d.Type, &d.Role, &d.Operation, &d.Participant, &d.Channel, &d.ChannelAt, &d.Priority, &d.State,
-			&d.Attempts, &created, &from, &d.Subject, &confirmed, &d.Fence, &reason); err != nil {
+			&d.Attempts, &created, &from, &d.Subject, &confirmed, &d.Fence, &queued, &reason); err != nil {
 			return nil, err
 		}
 		d.Created, d.ChannelFrom, d.Confirmed = when(created), when(from), when(confirmed)
+		d.Queued = queued != 0
 		list, reasons = append(list, d), append(reasons, reason)
 	}
 	if err := rows.Err(); err != nil {

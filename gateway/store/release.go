@@ -75,7 +75,7 @@ func (s *Store) ReleaseDelivery(ctx context.Context, id gateway.DeliveryID, who,
 		if err != nil {
 			return err
 		}
-		err = t.put(`UPDATE delivery SET state = 'pending', sealed_reason = NULL, attempts = 0, channel_from = $1, not_before = $1, owner = '', lease_until = 0, fence = fence + 1 WHERE id = $2`, now, string(id))
+		err = t.put(`UPDATE delivery SET state = 'pending', queued = 1, sealed_reason = NULL, attempts = 0, channel_from = $1, not_before = $1, owner = '', lease_until = 0, fence = fence + 1 WHERE id = $2`, now, string(id))
 		if err != nil {
 			return err
 		}

@@ -27,7 +27,7 @@ func (s *Store) OpenSession(ctx context.Context, ses gateway.Session) (last, ack
 		}
 		t.makeDue(string(ses.Operation), string(ses.Participant), string(operation.WebSocket))
 		// Those that are claimed too: what is being recorded of them may be a wait.
-		err = t.put(`UPDATE delivery SET not_before = 0 WHERE operation = $1 AND participant = $2 AND channel = 'websocket' AND state = 'pending' AND (attempts > 0 OR owner <> '')`,
+		err = t.put(`UPDATE delivery SET not_before = 0 WHERE operation = $1 AND participant = $2 AND channel = 'websocket' AND queued = 1 AND (attempts > 0 OR owner <> '')`,
 			string(ses.Operation), string(ses.Participant))
 		if err != nil {
 			return err

@@ -377,6 +377,103 @@ func replaceForms(t *testing.T, r Record) {
 	}
 }
 
+// comesBack takes a delivery to the plain channel behind its first.
+func comesBack(t *testing.T, s *store.Store, id gateway.DeliveryID, name string) {
+	t.Helper()
+	_, err := s.Accept(ctx(t), inbound(name), func(gateway.Ledger) (*gateway.Decision, error) {
+		return &gateway.Decision{Verdict: gateway.Noted, Operation: opCode, Evidence: []gateway.Evidence{{Delivery: id, Outcome: gateway.Refuted, At: dawn, Detail: "bounce 5.1.1"}},
+			Fallbacks: []gateway.Fallback{{Delivery: id, Channel: operation.Mail, ChannelAt: 1, Reason: "bounced", At: dawn}}}, nil
+	})
+	must(t, "Accept", err)
+}
+
+func goesOnOverTheNextChannel(t *testing.T, r Record) {
+	s := open(t, r)
+	sent := to(poland, operation.PGPMail)
+	accept(t, s, "R1", sent)
+	must(t, "Finish", s.Finish(ctx(t), handedOver(claim(t, s, dawn)[0]), nil))
+	if ds := claim(t, s, dawn); len(ds) != 0 {
+		t.Fatalf("Claim of what was handed over = %v; want none", ds)
+	}
+	again := func(what string, attempts int) gateway.Delivery {
+		t.Helper()
+		ds := claim(t, s, dawn)
+		if len(ds) != 1 || ds[0].ID != sent.ID || ds[0].Channel != operation.Mail || ds[0].ChannelAt != 1 || ds[0].State != gateway.HandedOver || !ds[0].Queued || ds[0].Attempts != attempts {
+			t.Fatalf("Claim of what %s = %+v; want it over the next channel, handed over as before", what, ds)
+		}
+		return ds[0]
+	}
+	comesBack(t, s, sent.ID, "report 1")
+	if depths, err := s.Depths(ctx(t)); err != nil || len(depths) == 0 || depths[0].Queue != "delivery mail" || depths[0].Count != 1 {
+		t.Errorf("Depths = %+v, %v; want one that waits for mail", depths, err)
+	}
+	first := again("came back", 0)
+	comesBack(t, s, sent.ID, "report 2") // about the first channel: the claim stays
+	if held, err := s.Holds(ctx(t), first); err != nil || !held {
+		t.Errorf("Holds after a second report = %v, %v; want the claim untouched", held, err)
+	}
+	must(t, "Finish", s.Finish(ctx(t), &gateway.Attempt{Delivery: first, Evidence: gateway.Evidence{Outcome: gateway.Deferred, At: dawn},
+		Next: gateway.Next{State: gateway.Pending, RetryAt: dawn, Channel: operation.Mail, ChannelAt: 1}}, nil))
+	must(t, "Finish", s.Finish(ctx(t), handedOver(again("is tried again", 1)), nil))
+	if ds := claim(t, s, dawn.Add(time.Hour)); len(ds) != 0 {
+		t.Errorf("Claim of what the next channel took = %v; want none", ds)
+	}
+	if d, err := s.Delivery(ctx(t), sent.ID); err != nil || d.State != gateway.HandedOver || d.Queued {
+		t.Errorf("Delivery = %+v, %v; want it handed over, and in no queue", d, err)
+	}
+}
+
+func confirmedThoughItCameBack(t *testing.T, r Record) {
+	s := open(t, r)
+	sent := to(poland, operation.PGPMail)
+	accept(t, s, "R1", sent)
+	must(t, "Finish", s.Finish(ctx(t), handedOver(claim(t, s, dawn)[0]), nil))
+	comesBack(t, s, sent.ID, "report")
+	under := claim(t, s, dawn)[0]
+	_, err := s.Accept(ctx(t), inbound("reply"), func(gateway.Ledger) (*gateway.Decision, error) {
+		return &gateway.Decision{Verdict: gateway.Noted, Operation: opCode,
+			Evidence: []gateway.Evidence{{Delivery: sent.ID, Outcome: gateway.Confirmed, State: gateway.ConfirmedByPerson, At: dawn}}}, nil
+	})
+	must(t, "Accept", err)
+	if err := s.Finish(ctx(t), &gateway.Attempt{Delivery: under, Evidence: gateway.Evidence{Outcome: gateway.Deferred, At: dawn},
+		Next: gateway.Next{State: gateway.Pending, RetryAt: dawn, Channel: operation.Mail, ChannelAt: 1}}, nil); !errors.Is(err, gateway.ErrFenced) {
+		t.Errorf("Finish after a confirmation = %v; want ErrFenced", err)
+	}
+	comesBack(t, s, sent.ID, "report after all")
+	if ds := claim(t, s, dawn.Add(time.Hour)); len(ds) != 0 {
+		t.Errorf("Claim of what is confirmed = %v; want none", ds)
+	}
+}
+
+func replacedThoughItCameBack(t *testing.T, r Record) {
+	c := &clock{dawn}
+	s := r.Open(t, "a", store.Options{Clock: c.Now})
+	waits, tried := to(poland, operation.PGPMail), to("EE", operation.PGPMail)
+	id := accept(t, s, "R1", waits, tried)
+	for _, d := range claim(t, s, dawn) {
+		must(t, "Finish", s.Finish(ctx(t), handedOver(d), nil))
+	}
+	comesBack(t, s, tried.ID, "report EE")
+	under := claim(t, s, dawn)[0]
+	comesBack(t, s, waits.ID, "report PL")
+	_, err := s.Accept(ctx(t), inbound("can"), func(l gateway.Ledger) (*gateway.Decision, error) {
+		_, err := l.Replace(id, gateway.FormCancelled)
+		return &gateway.Decision{Verdict: gateway.Noted, Operation: opCode}, err
+	})
+	must(t, "Accept", err)
+	must(t, "Finish", s.Finish(ctx(t), &gateway.Attempt{Delivery: under, Evidence: gateway.Evidence{Outcome: gateway.Deferred, At: dawn},
+		Next: gateway.Next{State: gateway.Pending, RetryAt: dawn, Channel: operation.Mail, ChannelAt: 1}}, nil))
+	must(t, "Heartbeat", s.Heartbeat(ctx(t)))
+	if ds := claim(t, s, dawn.Add(time.Hour)); len(ds) != 0 {
+		t.Errorf("Claim of what was cancelled = %v; want none", ds)
+	}
+	for _, d := range []gateway.NewDelivery{waits, tried} {
+		if got, err := s.Delivery(ctx(t), d.ID); err != nil || got.State != gateway.HandedOver || got.Queued {
+			t.Errorf("Delivery to %s = %+v, %v; want it handed over as it was, and in no queue", d.Participant, got, err)
+		}
+	}
+}
+
 func versionsOfAForm(t *testing.T, r Record) {
 	s := open(t, r)
 	id := accept(t, s, "V1", to(poland, operation.Mail))
