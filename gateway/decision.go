@@ -42,7 +42,7 @@ func (g *Gateway) Released(ctx context.Context, f *Form) func(Ledger) (*Decision
 			deliveries = append(deliveries, nd)
 		}
 		d.Forms = []NewForm{{Form: f, Deliveries: deliveries}}
-		d.Due = g.starts(op, &f, now)
+		d.Due = g.starts(op, &f, deliveries, now)
 		return d, g.tellOutcome(ctx, l, d, &f, "released", now)
 	}
 }

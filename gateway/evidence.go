@@ -45,7 +45,7 @@ func (h *handling) reported(l Ledger, out *Decision, op *operation.Operation, d 
 	if e.State != Failed || d.State.Rank() >= Failed.Rank() || d.State == Withheld {
 		return nil
 	}
-	channels := channelsOf(op, d.Participant)
+	channels := h.g.channels(op, d.Participant)
 	if at := h.reportedAt(channels, d); at < d.ChannelAt {
 		if e.State = ""; at < len(channels) {
 			e.Channel = channels[at].Kind
@@ -56,19 +56,14 @@ func (h *handling) reported(l Ledger, out *Decision, op *operation.Operation, d 
 	if err != nil {
 		return err
 	}
-	if !hasNext(op, d) || replaced {
+	if !h.g.hasNext(op, d) || replaced {
 		if d.Role != Original {
 			return nil
 		}
 		return h.g.tellSender(h.ctx, l, out, d, Failed, "bounced", h.now)
 	}
 	e.State = ""
-	next := h.g.fallback(op, d, "bounced")
-	out.Fallbacks = []Fallback{{Delivery: d.ID, Channel: next.Channel, ChannelAt: next.ChannelAt, Reason: next.Reason, At: h.now}}
-	if d.Role == Original && weaker(d.Channel, next.Channel) {
-		return h.g.tellSender(h.ctx, l, out, d, Pending, "weaker-channel", h.now)
-	}
-	return nil
+	return h.g.goOn(h.ctx, l, out, op, d, "bounced", h.now)
 }
 
 // replacedBy reports whether a correction or cancellation took the place of what a

@@ -354,7 +354,7 @@ func TestFormWaitsForASystemThatHasNoOtherChannelHoweverLongItIsAway(t *testing.
 
 func TestSenderOfAnUrgentFormHearsWhoHasNotConfirmedInTimeAndWhenAllHave(t *testing.T) {
 	f := newFlow(t)
-	f.submit("LV", seizure("PL, EE", "A9: [U]"), gateway.Accepted)
+	f.submit("LV", seizure("PL, TR", "A9: [U]"), gateway.Accepted)
 	f.pass(0)
 	f.got("LV")
 	var ids []string
@@ -364,10 +364,10 @@ func TestSenderOfAnUrgentFormHearsWhoHasNotConfirmedInTimeAndWhenAllHave(t *test
 	f.pass(9 * time.Minute)
 	f.gets("LV")
 	f.pass(2 * time.Minute)
-	f.gets("LV", "Not confirmed in time|PL: sent, not confirmed|+48 1|EE: sent, not confirmed")
+	f.gets("LV", "Not confirmed in time|PL: sent, not confirmed|+48 1|TR: sent, not confirmed")
 	f.pass(time.Hour)
 	f.gets("LV") // once
-	for i, code := range []string{"EE", "PL"} {
+	for i, code := range []string{"PL", "TR"} {
 		if f.sent[i].Participant != operation.ParticipantCode(code) {
 			i = 1 - i
 		}
@@ -377,7 +377,7 @@ func TestSenderOfAnUrgentFormHearsWhoHasNotConfirmedInTimeAndWhenAllHave(t *test
 		}
 	}
 	f.pass(time.Second)
-	f.gets("LV", "All recipients|PL: read by a person|EE: read by a person")
+	f.gets("LV", "All recipients|PL: read by a person|TR: read by a person")
 }
 
 func TestUrgentFormConfirmedBeforeItsLimitIsToldAtOnce(t *testing.T) {

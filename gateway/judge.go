@@ -174,7 +174,7 @@ func (h *handling) accept(f Form, c *correction) func(Ledger) (*Decision, error)
 			f.Content.Facts = map[string]string{factReached: joinCodes(recipients)}
 		}
 		deliveries, rulings := h.deliveries(f, recipients)
-		d := &Decision{Verdict: Accepted, Operation: h.op.Code, Sender: h.sender.Code, Subject: f.ID, Forms: []NewForm{{f, deliveries}}, Due: h.g.starts(h.op, &f, h.now)}
+		d := &Decision{Verdict: Accepted, Operation: h.op.Code, Sender: h.sender.Code, Subject: f.ID, Forms: []NewForm{{f, deliveries}}, Due: h.g.starts(h.op, &f, deliveries, h.now)}
 		d.Evidence = h.answered(l, f)
 		d.Audit = []AuditEntry{h.entry(Collection, "form accepted", f.Reference)}
 		if c != nil {

@@ -59,7 +59,7 @@ const unreachedWait = 24 * time.Hour
 // there is none, the form waits: absence exhausts no channel, and its sender hears
 // of the limit that passed.
 func (g *Gateway) unreached(op *operation.Operation, d Delivery) Next {
-	if hasNext(op, d) || d.Type == "TST" {
+	if g.hasNext(op, d) || d.Type == "TST" {
 		return g.fallback(op, d, "not-connected")
 	}
 	return Next{State: Pending, Reason: "not-connected", RetryAt: g.opt.Now().Add(unreachedWait), Channel: d.Channel, ChannelAt: d.ChannelAt}
@@ -71,8 +71,8 @@ func (g *Gateway) unreached(op *operation.Operation, d Delivery) Next {
 func (g *Gateway) later(op *operation.Operation, d Delivery) Next {
 	now := g.opt.Now()
 	age := now.Sub(d.ChannelFrom)
-	next := hasNext(op, d)
-	over := next && (d.Role == Original || d.Channel == operation.WebSocket) && age > share(op, d.Participant, d.Priority)
+	next := g.hasNext(op, d)
+	over := next && (d.Role == Original || d.Channel == operation.WebSocket) && age > g.share(op, d.Participant, d.Priority)
 	patient := d.Channel == operation.WebSocket && !next && d.Type != "TST"
 	if over || age > channelTime && !patient {
 		return g.fallback(op, d, "no-answer-from-server")
@@ -95,12 +95,12 @@ func pauseAfter(d Delivery, age time.Duration) time.Duration {
 // shares are those of the operations in force.
 func (g *Gateway) shares(ctx context.Context) (func(Lane, Priority) time.Duration, error) {
 	ops, err := g.operations(ctx)
-	return func(l Lane, p Priority) time.Duration { return share(ops[l.Operation], l.Participant, p) }, err
+	return func(l Lane, p Priority) time.Duration { return g.share(ops[l.Operation], l.Participant, p) }, err
 }
 
 // share is the part of the priority's limit that each of a participant's channels
 // has for itself.
-func share(op *operation.Operation, to operation.ParticipantCode, priority Priority) time.Duration {
+func (g *Gateway) share(op *operation.Operation, to operation.ParticipantCode, priority Priority) time.Duration {
 	if op == nil { // not in force any more
 		return unreachedWait
 	}
@@ -111,16 +111,17 @@ func share(op *operation.Operation, to operation.ParticipantCode, priority Prior
 	case Prior:
 		limit = op.Priorities.Priority.Duration
 	}
-	n := 1
-	if p := op.Participant(to); p != nil && len(p.Channels) > 0 {
-		n = len(p.Channels)
-	}
-	return limit / time.Duration(n)
+	return limit / time.Duration(max(1, len(g.channels(op, to))))
 }
 
-// channelsOf are a participant's channels; none where it or the operation is gone.
-func channelsOf(op *operation.Operation, p operation.ParticipantCode) []operation.Channel {
-	if op == nil || op.Participant(p) == nil {
+// channels are a participant's, or the desk's; none where it or the operation is gone.
+func (g *Gateway) channels(op *operation.Operation, p operation.ParticipantCode) []operation.Channel {
+	switch {
+	case op == nil:
+		return nil
+	case p == g.opt.Code:
+		return op.Desk.Channels
+	case op.Participant(p) == nil:
 		return nil
 	}
 	return op.Participant(p).Channels
@@ -128,20 +129,31 @@ func channelsOf(op *operation.Operation, p operation.ParticipantCode) []operatio
 
 // hasNext reports whether another channel may follow. A question of a
 // communications test is about its own channel alone.
-func hasNext(op *operation.Operation, d Delivery) bool {
+func (g *Gateway) hasNext(op *operation.Operation, d Delivery) bool {
 	if d.Type == "TST" {
 		return false
 	}
-	return d.ChannelAt+1 < len(channelsOf(op, d.Participant))
+	return d.ChannelAt+1 < len(g.channels(op, d.Participant))
 }
 
 // fallback goes to the participant's next channel, or gives up.
 func (g *Gateway) fallback(op *operation.Operation, d Delivery, reason string) Next {
-	if !hasNext(op, d) {
+	if !g.hasNext(op, d) {
 		return Next{State: Failed, Reason: reason}
 	}
 	at := d.ChannelAt + 1
-	return Next{State: Pending, Reason: reason, RetryAt: g.opt.Now(), Channel: channelsOf(op, d.Participant)[at].Kind, ChannelAt: at}
+	return Next{State: Pending, Reason: reason, RetryAt: g.opt.Now(), Channel: g.channels(op, d.Participant)[at].Kind, ChannelAt: at}
+}
+
+// goOn adds to a decision that a delivery goes on over the participant's next channel,
+// though it was handed over, and tells the form's sender where that is a weaker one.
+func (g *Gateway) goOn(ctx context.Context, l Ledger, out *Decision, op *operation.Operation, d Delivery, reason string, now time.Time) error {
+	next := g.fallback(op, d, reason)
+	out.Fallbacks = append(out.Fallbacks, Fallback{Delivery: d.ID, Channel: next.Channel, ChannelAt: next.ChannelAt, Reason: next.Reason, At: now})
+	if d.Role != Original || !weaker(d.Channel, next.Channel) {
+		return nil
+	}
+	return g.tellSender(ctx, l, out, d, d.State, reason, now)
 }
 
 // weaker reports whether one kind of channel proves and protects less.

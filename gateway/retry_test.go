@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +49,89 @@ func TestTheNextChannelJoinsAfterItsShareOfTheOperationsOwnLimit(t *testing.T) {
 				t.Errorf("after its share FI has it by %q; want one pgp-mail", got)
 			}
 		})
+	}
+}
+
+func TestTheNextChannelJoinsWhereAnUrgentFormIsNotConfirmedWithinItsShare(t *testing.T) {
+	// EE has OpenPGP mail, and plain mail behind it: half of ten minutes each.
+	for _, confirmed := range []bool{false, true} {
+		f := newFlow(t)
+		r := f.submit("LV", seizure("EE", "A9: [U]"), gateway.Accepted)
+		f.pass(0)
+		f.got("LV")
+		f.pass(5*time.Minute - time.Second)
+		if got := f.cameBy("EE"); len(got) != 1 || got[0] != operation.PGPMail {
+			t.Fatalf("before the share of its first channel is over EE has it by %q; want one pgp-mail", got)
+		}
+		reply := func() { f.accept(f.write(officer("EE"), "OK", "<"+string(f.delivery(r.Form, "EE").ID)+"@gateway.example>")) }
+		if confirmed {
+			reply()
+		}
+		f.pass(2 * time.Second)
+		if confirmed {
+			f.gets("EE")
+			f.gets("LV", "All recipients|EE: read by a person")
+			continue
+		}
+		f.gets("EE", "PLAIN")
+		f.gets("LV", "goes to EE over a weaker channel|not confirmed in time|+372 1")
+		if d := f.delivery(r.Form, "EE"); d.State != gateway.HandedOver || d.Queued {
+			t.Errorf("the delivery is %+v; want it handed over as before", d)
+		}
+		f.pass(5 * time.Minute)
+		f.gets("EE")
+		f.gets("LV", "Not confirmed in time|EE: sent, not confirmed")
+		reply()
+		f.pass(time.Second)
+		f.gets("LV", "All recipients|EE: read by a person")
+	}
+}
+
+func TestNoChannelJoinsForWhatWasCorrected(t *testing.T) {
+	f := newFlow(t)
+	r := f.submit("LV", seizure("EE", "A9: [U]"), gateway.Accepted)
+	f.pass(0)
+	f.submit("LV", "A1: [CAN]\nA5: ["+r.Reference+"]\nA9: [R]\n", gateway.Accepted)
+	f.pass(0)
+	f.got("EE")
+	f.pass(time.Hour)
+	f.gets("EE")
+}
+
+func TestTheNextChannelJoinsAWebSocketThatAcknowledgesNothing(t *testing.T) {
+	for _, c := range []struct {
+		urgency string
+		share   time.Duration
+	}{{"U", 5 * time.Minute}, {"P", time.Hour}, {"R", 12 * time.Hour}} {
+		for _, acknowledged := range []bool{false, true} {
+			f := newFlow(t)
+			if _, _, err := f.store.OpenSession(t.Context(), gateway.Session{ID: "s1", Operation: "OP-001", Participant: "FI"}); err != nil {
+				t.Fatal(err)
+			}
+			r := f.submit("LV", seizure("FI", "A9: ["+c.urgency+"]"), gateway.Accepted)
+			f.pass(0)
+			seq, err := f.store.Number(t.Context(), "s1", f.delivery(r.Form, "FI").ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.pass(c.share - time.Second)
+			if got := f.cameBy("FI"); len(got) != 1 || got[0] != operation.WebSocket {
+				t.Fatalf("%s: FI has it by %q; want once by websocket", c.urgency, got)
+			}
+			var want []operation.ChannelKind
+			if acknowledged {
+				if _, err := f.store.Acknowledge(t.Context(), "OP-001", "FI", seq, "agent"); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				want = append(want, operation.PGPMail)
+			}
+			f.pass(2 * time.Second)
+			f.pass(c.share)
+			if got := f.cameBy("FI"); !slices.Equal(got, want) {
+				t.Errorf("%s: after the WebSocket's share, acknowledged %t, FI has it by %q; want %q", c.urgency, acknowledged, got, want)
+			}
+		}
 	}
 }
 

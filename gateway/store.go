@@ -36,6 +36,10 @@ type Ledger interface {
 	// the queue; returns the participants who must hear of that: whose delivery had
 	// left and, where the form is corrected, whose was dropped.
 	Replace(form FormID, state FormState) ([]operation.ParticipantCode, error)
+	// Unacknowledged returns the deliveries of one priority that were numbered for a
+	// participant's WebSocket, handed over, and neither acknowledged nor put on
+	// another channel; the earliest numbers first, up to a limit.
+	Unacknowledged(op operation.Code, p operation.ParticipantCode, priority Priority, limit int) ([]Delivery, error)
 	// Version returns a form's state and its newest accepted correction, or itself where
 	// there is none; nobody changes that before the decision is recorded. ErrNotFound.
 	Version(form FormID) (latest FormID, state FormState, err error)

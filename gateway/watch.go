@@ -16,6 +16,10 @@ const (
 	// DueWatch watches an urgent form (the key is its id): its sender hears when
 	// all have confirmed it, and who hasn't when its limit passes.
 	DueWatch = "watch"
+	// DueJoin lets a participant's next channel join its WebSocket, where forms of one
+	// priority weren't acknowledged within its share of the limit; the key is
+	// operation, participant and priority.
+	DueJoin = "join"
 	// DueDigest tells a sender once a day which of its other forms were not
 	// confirmed in time; the key is operation and participant.
 	DueDigest = "digest"
@@ -46,16 +50,14 @@ func (g *Gateway) runClock(ctx context.Context) {
 func (g *Gateway) doDue(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, dueTimeout)
 	defer cancel()
-	due, err := g.opt.Clock.ClaimDue(ctx, []string{DueWatch, DueDigest}, claimMost, g.opt.Now())
+	due, err := g.opt.Clock.ClaimDue(ctx, []string{DueWatch, DueJoin, DueDigest}, claimMost, g.opt.Now())
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, d := range due {
-		decide := g.watch(ctx, d)
-		if d.Kind == DueDigest {
-			decide = g.digest(ctx, d)
-		}
+		decide := map[string]func(context.Context, Due) func(Ledger) (*Decision, time.Time, error){
+			DueWatch: g.watch, DueJoin: g.join, DueDigest: g.digest}[d.Kind](ctx, d)
 		if err := g.opt.Clock.FinishDue(ctx, d, decide); !errors.Is(err, ErrFenced) {
 			errs = append(errs, err)
 		}
@@ -77,16 +79,30 @@ func asksPerson(role Role, p Priority, formType string) bool {
 	return role == Original && (p == Urgent || slices.Contains([]string{"WRN", "SHF", "PRS"}, formType))
 }
 
-// starts is what time starts because of an accepted form.
-func (g *Gateway) starts(op *operation.Operation, f *Form, now time.Time) []Due {
+// starts is what time starts because of an accepted form and its deliveries.
+func (g *Gateway) starts(op *operation.Operation, f *Form, deliveries []NewDelivery, now time.Time) []Due {
 	sender := op.Participant(f.Sender)
-	switch {
-	case f.Sender == g.opt.Code || sender == nil:
+	if f.Sender == g.opt.Code || sender == nil {
 		return nil
-	case f.Priority == Urgent:
-		return []Due{{Kind: DueWatch, Key: string(f.ID), At: now.Add(op.Priorities.Urgent.Duration)}}
 	}
-	return []Due{{Kind: DueDigest, Key: digestKey(op.Code, f.Sender), At: nextDigest(sender, now)}}
+	look := Due{Kind: DueWatch, Key: string(f.ID), At: now.Add(op.Priorities.Urgent.Duration)}
+	due := []Due{{Kind: DueDigest, Key: digestKey(op.Code, f.Sender), At: nextDigest(sender, now)}}
+	for _, d := range deliveries {
+		if d.ChannelAt+1 >= len(g.channels(op, d.Participant)) {
+			continue
+		}
+		end := now.Add(g.share(op, d.Participant, f.Priority))
+		switch {
+		case f.Priority == Urgent && end.Before(look.At):
+			look.At = end
+		case f.Priority != Urgent && d.Channel == operation.WebSocket:
+			due = append(due, Due{Kind: DueJoin, Key: digestKey(op.Code, d.Participant) + "/" + string(f.Priority), At: end})
+		}
+	}
+	if f.Priority == Urgent {
+		return []Due{look}
+	}
+	return due
 }
 
 func digestKey(op operation.Code, sender operation.ParticipantCode) string {
@@ -129,11 +145,11 @@ func (g *Gateway) watch(ctx context.Context, due Due) func(Ledger) (*Decision, t
 		if err != nil {
 			return nil, time.Time{}, err
 		}
-		return g.judgeWatch(l, op, f, ds)
+		return g.judgeWatch(ctx, l, op, f, ds)
 	}
 }
 
-func (g *Gateway) judgeWatch(l Ledger, op *operation.Operation, f *Form, ds []Delivery) (*Decision, time.Time, error) {
+func (g *Gateway) judgeWatch(ctx context.Context, l Ledger, op *operation.Operation, f *Form, ds []Delivery) (*Decision, time.Time, error) {
 	now, limit := g.opt.Now(), f.Received.Add(op.Priorities.Urgent.Duration)
 	open, confirmed, lost := byConfirmation(ds)
 	out := &Decision{Operation: f.Operation}
@@ -143,13 +159,73 @@ func (g *Gateway) judgeWatch(l Ledger, op *operation.Operation, f *Form, ds []De
 	case len(open) == 0:
 		return nil, time.Time{}, nil // who wasn't reached was told of one by one
 	case now.Before(limit):
-		return nil, limit, nil
+		next, err := g.joinNext(ctx, l, out, op, open, now)
+		if next.IsZero() || limit.Before(next) {
+			next = limit
+		}
+		return out, next, err
 	}
 	told, err := l.Once("limit "+string(f.ID), now, 10*365*24*time.Hour)
 	if err != nil || told {
 		return nil, op.End(), err
 	}
 	return out, op.End(), g.tellWaiting(l, out, op, f.Sender, f.Reference, "late", open, now)
+}
+
+// joinNext lets the next channel join where one had a delivery for its share of the
+// limit and nobody confirmed it. It returns when to look again, zero for never.
+func (g *Gateway) joinNext(ctx context.Context, l Ledger, out *Decision, op *operation.Operation, open []Delivery, now time.Time) (next time.Time, err error) {
+	for _, d := range open {
+		share := g.share(op, d.Participant, d.Priority)
+		end := d.ChannelFrom.Add(share)
+		switch replaced, err := replacedBy(l, d); {
+		case err != nil:
+			return next, err
+		case replaced || !g.hasNext(op, d):
+			continue
+		case end.After(now):
+		case d.State == HandedOver && !d.Queued:
+			if err := g.goOn(ctx, l, out, op, d, "late", now); err != nil {
+				return next, err
+			}
+			end = now.Add(share)
+		default: // the queue is at it, and has the same limit
+			end = now.Add(share)
+		}
+		if next.IsZero() || end.Before(next) {
+			next = end
+		}
+	}
+	return next, nil
+}
+
+// joinMost is how many deliveries of one participant are put on the next channel at
+// once.
+const joinMost = 100
+
+// join looks at what a participant's WebSocket was given and didn't acknowledge.
+func (g *Gateway) join(ctx context.Context, due Due) func(Ledger) (*Decision, time.Time, error) {
+	key := strings.Split(due.Key, "/")
+	return func(l Ledger) (*Decision, time.Time, error) {
+		if len(key) != 3 {
+			return nil, time.Time{}, nil
+		}
+		op, err := g.operation(ctx, operation.Code(key[0]))
+		if err != nil || op == nil {
+			return nil, time.Time{}, err
+		}
+		open, err := l.Unacknowledged(op.Code, operation.ParticipantCode(key[1]), Priority(key[2]), joinMost)
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		out := &Decision{Operation: op.Code}
+		now := g.opt.Now()
+		next, err := g.joinNext(ctx, l, out, op, open, now)
+		if len(out.Fallbacks) > 0 { // there may be more
+			next = now
+		}
+		return out, next, err
+	}
 }
 
 // byConfirmation sorts the deliveries that ask for confirmation: those that

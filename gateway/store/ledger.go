@@ -121,6 +121,14 @@ func (l *ledger) Unconfirmed(op operation.Code, sender operation.ParticipantCode
 		string(op), string(sender), string(p), millis(from), millis(to))
 }
 
+// Unacknowledged implements gateway.Ledger.
+func (l *ledger) Unacknowledged(op operation.Code, p operation.ParticipantCode, priority gateway.Priority, limit int) ([]gateway.Delivery, error) {
+	return l.t.s.deliveries(l.t.ctx, l.t, `JOIN sequence q ON q.delivery = d.id
+		WHERE q.operation = $1 AND q.participant = $2 AND q.seq > (SELECT acked FROM session s WHERE s.operation = $1 AND s.participant = $2)
+		AND d.state = 'handed over' AND d.queued = 0 AND d.channel = 'websocket' AND d.priority = $3 ORDER BY q.seq LIMIT $4`,
+		string(op), string(p), string(priority), int64(limit))
+}
+
 // Once implements gateway.Ledger.
 func (l *ledger) Once(what string, now time.Time, period time.Duration) (bool, error) {
 	n, err := l.t.exec(`INSERT INTO mark (what, at) VALUES ($1, $2) ON CONFLICT (what) DO UPDATE SET at = $2 WHERE mark.at <= $3`,

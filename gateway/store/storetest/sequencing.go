@@ -88,6 +88,40 @@ func sessionReplaced(t *testing.T, r Record) {
 	}
 }
 
+func unacknowledged(t *testing.T, r Record) {
+	s := open(t, r)
+	ids := queued(t, s, 4)
+	_, _, err := s.OpenSession(ctx(t), session("s1"))
+	must(t, "OpenSession", err)
+	for _, d := range claim(t, s, dawn)[:3] { // the fourth hasn't left
+		_, err := s.Number(ctx(t), "s1", d.ID)
+		must(t, "Number", err)
+		must(t, "Finish", s.Finish(ctx(t), handedOver(d), nil))
+	}
+	is := func(when string, p gateway.Priority, want ...gateway.DeliveryID) {
+		t.Helper()
+		_, err := s.Accept(ctx(t), inbound(when+string(p)), func(l gateway.Ledger) (*gateway.Decision, error) {
+			ds, err := l.Unacknowledged(opCode, poland, p, 2)
+			var got []gateway.DeliveryID
+			for _, d := range ds {
+				got = append(got, d.ID)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("Unacknowledged %s, priority %s = %v; want %v", when, p, got, want)
+			}
+			return &gateway.Decision{Verdict: gateway.Noted, Operation: opCode}, err
+		})
+		must(t, "Accept", err)
+	}
+	is("before", gateway.Routine, ids[0], ids[1])
+	is("before", gateway.Urgent)
+	_, err = s.Acknowledge(ctx(t), opCode, poland, 1, "agent")
+	must(t, "Acknowledge", err)
+	is("after the first", gateway.Routine, ids[1], ids[2])
+	comesBack(t, s, ids[1], "gives up the WebSocket")
+	is("after the second went on over mail", gateway.Routine, ids[2])
+}
+
 func acknowledgeOnce(t *testing.T, r Record) {
 	s := open(t, r)
 	ids := queued(t, s, 3)

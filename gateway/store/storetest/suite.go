@@ -79,6 +79,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Record) {
 		{"SequenceHasNoGaps", sequenceNoGaps},
 		{"ANewerSessionReplacesTheOlder", sessionReplaced},
 		{"AcknowledgeSettlesOnce", acknowledgeOnce},
+		{"UnacknowledgedIsWhatTheWebSocketWasGivenAndDidntSettle", unacknowledged},
 		{"KeysAreFoundByIDAndParticipant", keyRecords},
 		{"ChangesOfCertificatesAreOneAfterTheOther", keyChanges},
 		{"OperationsChangeVersionAndClose", operations},
