@@ -63,7 +63,9 @@ func TestTheNextChannelJoinsWhereAnUrgentFormIsNotConfirmedWithinItsShare(t *tes
 		if got := f.cameBy("EE"); len(got) != 1 || got[0] != operation.PGPMail {
 			t.Fatalf("before the share of its first channel is over EE has it by %q; want one pgp-mail", got)
 		}
-		reply := func() { f.accept(f.write(officer("EE"), "OK", "<"+string(f.delivery(r.Form, "EE").ID)+"@gateway.example>")) }
+		reply := func() {
+			f.accept(f.write(officer("EE"), "OK", "<"+string(f.delivery(r.Form, "EE").ID)+"@gateway.example>"))
+		}
 		if confirmed {
 			reply()
 		}

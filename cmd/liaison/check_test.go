@@ -162,6 +162,19 @@ func TestAnOperationThatStandsInTwoFilesIsAnError(t *testing.T) {
 	}
 }
 
+func TestAnOperationWithoutOneOfItsKeyFilesIsNotApplied(t *testing.T) {
+	r := newRoom(t, "LV", "PL")
+	config, before := r.path("gw/gateway.yaml"), r.ok("operation", "show", "OP-001", "-c", r.path("gw/gateway.yaml"))
+	op := strings.ReplaceAll(r.read("gw/operations/operation.yaml"), "authority: ", "authority: New ")
+	r.write("gw/operations/operation.yaml", strings.Replace(op, "PL.asc.cert.asc", "PL.cert.asc", 1))
+	if out, code := command(t, "", "operation", "apply", "-c", config); code != exitUsage || !strings.Contains(out, "PL.cert.asc") || !strings.Contains(out, "nothing was applied") {
+		t.Errorf("operation apply without a key file = exit code %d; want %d and the file named\n%s", code, exitUsage, out)
+	}
+	if after := r.ok("operation", "show", "OP-001", "-c", config); after != before {
+		t.Errorf("operation show =\n%s\nwant as before:\n%s", after, before)
+	}
+}
+
 func TestCheckJudgesTheKeysThatStandInNoFile(t *testing.T) {
 	r := newRoom(t, "LV", "PL")
 	config := r.path("gw/gateway.yaml")

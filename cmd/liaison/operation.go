@@ -72,6 +72,12 @@ func applyChanged(a *app, s *setup, st *store.Store, j jsonFlag) error {
 	if failed {
 		return wrongf("the operation files have errors; nothing was applied")
 	}
+	keys := make(map[string][]offered)
+	for file, op := range ops {
+		if keys[file], err = offeredKeys(file, op); err != nil {
+			return wrongf("%w; nothing was applied", err)
+		}
+	}
 	for _, file := range slices.Sorted(maps.Keys(ops)) {
 		op := ops[file]
 		data, err := os.ReadFile(file)
@@ -81,7 +87,7 @@ func applyChanged(a *app, s *setup, st *store.Store, j jsonFlag) error {
 		if err := st.ApplyOperation(a.ctx, op, data, audit("operation applied", person(), op.Code, "")); err != nil {
 			return fmt.Errorf("apply %s: %w", file, err)
 		}
-		if err := proposeKeys(a, st, file, op, j); err != nil {
+		if err := propose(a, st, op, keys[file], j); err != nil {
 			return err
 		}
 		j.fact(a, map[string]any{"operation": op.Code, "participants": len(op.Participants), "file": file}, "Operation %s: %s, from %s.", op.Code, plural(len(op.Participants), "participant", "participants"), file)
@@ -97,24 +103,38 @@ func beside(file, path string) string {
 	return filepath.Join(filepath.Dir(file), path)
 }
 
-// proposeKeys records the operation's key files as proposals; a confirmed
-// certificate stays until its replacement is confirmed.
-func proposeKeys(a *app, st *store.Store, file string, op *operation.Operation, j jsonFlag) error {
+// offered is a certificate from an operation's key files.
+type offered struct {
+	participant operation.ParticipantCode
+	proposal    keyring.Proposal
+}
+
+// offeredKeys reads an operation's key files.
+func offeredKeys(file string, op *operation.Operation) (list []offered, err error) {
 	for _, p := range op.Participants {
 		for _, k := range p.Keys {
 			certs, err := readCertificates(beside(file, k.File))
 			if err != nil {
-				return fmt.Errorf("participant %s: %w", p.Code, err)
+				return nil, fmt.Errorf("participant %s: %w", p.Code, err)
 			}
 			for _, cert := range certs {
-				change, err := ring(st).Propose(a.ctx, op.Code, p.Code, keyring.Proposal{Certificate: cert, Source: k.File, Role: k.Role, Holder: k.Holder, By: person()})
-				if err != nil {
-					return err
-				}
-				if change != keyring.Unchanged {
-					j.fact(a, map[string]any{"operation": op.Code, "participant": p.Code, "fingerprint": cert.Fingerprint(), "change": change}, "Key of %s: %s %s.", p.Code, cert.Fingerprint().Grouped(), change)
-				}
+				list = append(list, offered{p.Code, keyring.Proposal{Certificate: cert, Source: k.File, Role: k.Role, Holder: k.Holder, By: person()}})
 			}
+		}
+	}
+	return list, nil
+}
+
+// propose records certificates as proposals; a confirmed one stays until its
+// replacement is confirmed.
+func propose(a *app, st *store.Store, op *operation.Operation, keys []offered, j jsonFlag) error {
+	for _, k := range keys {
+		change, err := ring(st).Propose(a.ctx, op.Code, k.participant, k.proposal)
+		if err != nil {
+			return err
+		}
+		if fp := k.proposal.Certificate.Fingerprint(); change != keyring.Unchanged {
+			j.fact(a, map[string]any{"operation": op.Code, "participant": k.participant, "fingerprint": fp, "change": change}, "Key of %s: %s %s.", k.participant, fp.Grouped(), change)
 		}
 	}
 	return nil
