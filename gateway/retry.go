@@ -28,8 +28,8 @@ func (g *Gateway) next(op *operation.Operation, d Delivery, e Evidence, err erro
 	var refused *Error
 	switch {
 	case errors.As(err, &refused) && refused.Kind == Refused && refused.Code != 0:
-		if d.State == HandedOver { // it came back, and may not go over this one: nothing is left
-			return Next{State: Failed, Reason: refused.Public}
+		if d.State == HandedOver { // it left before, and may not go over this one
+			return exhausted(d, refused.Public)
 		}
 		return Next{State: Withheld, Reason: refused.Public}
 	case errors.As(err, &refused) && refused.Kind == Refused:
@@ -77,7 +77,11 @@ func (g *Gateway) later(op *operation.Operation, d Delivery) Next {
 	if over || age > channelTime && !patient {
 		return g.fallback(op, d, "no-answer-from-server")
 	}
-	return Next{State: Pending, RetryAt: now.Add(pauseAfter(d, age)), Channel: d.Channel, ChannelAt: d.ChannelAt}
+	again := Next{State: Pending, RetryAt: now.Add(pauseAfter(d, age)), Channel: d.Channel, ChannelAt: d.ChannelAt}
+	if joins(d) {
+		again.Reason = d.Reason
+	}
+	return again
 }
 
 // pauseAfter is how long a delivery rests after an attempt that came to nothing.
@@ -139,10 +143,29 @@ func (g *Gateway) hasNext(op *operation.Operation, d Delivery) bool {
 // fallback goes to the participant's next channel, or gives up.
 func (g *Gateway) fallback(op *operation.Operation, d Delivery, reason string) Next {
 	if !g.hasNext(op, d) {
-		return Next{State: Failed, Reason: reason}
+		return exhausted(d, reason)
+	}
+	if joins(d) {
+		reason = d.Reason
 	}
 	at := d.ChannelAt + 1
 	return Next{State: Pending, Reason: reason, RetryAt: g.opt.Now(), Channel: g.channels(op, d.Participant)[at].Kind, ChannelAt: at}
+}
+
+// unconfirmed is why a channel is joined by the next.
+const unconfirmed = "late"
+
+// joins reports whether the delivery's channel joins one that took it, and from which
+// nothing came back.
+func joins(d Delivery) bool { return d.State == HandedOver && d.Reason == unconfirmed }
+
+// exhausted ends a delivery when no channel is left: it has failed, unless an earlier
+// one may have brought it.
+func exhausted(d Delivery, reason string) Next {
+	if joins(d) {
+		return Next{State: HandedOver, Reason: d.Reason}
+	}
+	return Next{State: Failed, Reason: reason}
 }
 
 // goOn adds to a decision that a delivery goes on over the participant's next channel,

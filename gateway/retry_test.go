@@ -89,6 +89,23 @@ func TestTheNextChannelJoinsWhereAnUrgentFormIsNotConfirmedWithinItsShare(t *tes
 	}
 }
 
+func TestAChannelThatJoinsInVainMakesNoFailureOfWhatAnotherTook(t *testing.T) {
+	f := newFlow(t)
+	r := f.submit("LV", seizure("EE", "A9: [U]"), gateway.Accepted)
+	f.pass(0)
+	f.got("LV")
+	f.outcome["EE"] = gateway.Deferred
+	f.pass(5*time.Minute + time.Second)
+	f.outcome["EE"] = gateway.Bounced
+	f.pass(4 * time.Minute)
+	f.gets("LV", "goes to EE over a weaker channel|not confirmed in time")
+	if d := f.delivery(r.Form, "EE"); d.State != gateway.HandedOver || d.Queued {
+		t.Errorf("the delivery is %+v; want it handed over, since its first channel took it", d)
+	}
+	f.pass(time.Minute)
+	f.gets("LV", "Not confirmed in time|EE: sent, not confirmed")
+}
+
 func TestNoChannelJoinsForWhatWasCorrected(t *testing.T) {
 	f := newFlow(t)
 	r := f.submit("LV", seizure("EE", "A9: [U]"), gateway.Accepted)

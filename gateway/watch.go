@@ -185,7 +185,7 @@ func (g *Gateway) joinNext(ctx context.Context, l Ledger, out *Decision, op *ope
 			continue
 		case end.After(now):
 		case d.State == HandedOver && !d.Queued:
-			if err := g.goOn(ctx, l, out, op, d, "late", now); err != nil {
+			if err := g.goOn(ctx, l, out, op, d, unconfirmed, now); err != nil {
 				return next, err
 			}
 			end = now.Add(share)

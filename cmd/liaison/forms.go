@@ -161,7 +161,7 @@ const objectionTime = 24 * time.Hour
 // people says a delivery's state in the words that people read.
 func people(d gateway.Delivery, now time.Time) string {
 	if d.State == gateway.HandedOver && d.Queued {
-		return "came back, waiting for the next channel"
+		return "sent, now waits for " + string(d.Channel)
 	}
 	if d.State == gateway.HandedOver && !gateway.AsksConfirmation(d) && now.Sub(d.Created) > objectionTime {
 		return "sent, no objection"
