@@ -154,6 +154,27 @@ func TestTheNextChannelJoinsAWebSocketThatAcknowledgesNothing(t *testing.T) {
 	}
 }
 
+func TestWhatWasGivenToAWebSocketStaysItsOwnThoughPlainMailJoined(t *testing.T) {
+	f := newFlowOf(t, strings.Replace(operationYAML, "{kind: pgp-mail, address: jco@fi.example}]", "{kind: mail, address: jco@fi.example}]", 1))
+	if _, _, err := f.store.OpenSession(t.Context(), gateway.Session{ID: "s1", Operation: "OP-001", Participant: "FI"}); err != nil {
+		t.Fatal(err)
+	}
+	r := f.submit("LV", seizure("FI", "A9: [U]"), gateway.Accepted)
+	f.pass(0)
+	id := f.delivery(r.Form, "FI").ID
+	if _, err := f.store.Number(t.Context(), "s1", id); err != nil {
+		t.Fatal(err)
+	}
+	f.pass(5*time.Minute + time.Second)
+	if got := f.cameBy("FI"); !slices.Equal(got, []operation.ChannelKind{operation.WebSocket, operation.Mail}) {
+		t.Fatalf("FI has it by %q; want the WebSocket, and mail that joined it", got)
+	}
+	out, err := f.g.Render(t.Context(), id)
+	if err != nil || out.Channel.Kind != operation.WebSocket || len(out.Message) == 0 || out.Plain != "" {
+		t.Errorf("for the next session it is %+v, %v; want the sealed form", out, err)
+	}
+}
+
 func TestAChannelThatSaysLaterForLongGetsItsFormsWhenItIsWell(t *testing.T) {
 	alone := strings.Replace(operationYAML, "[{kind: websocket}, {kind: pgp-mail, address: jco@fi.example}]", "[{kind: websocket}]", 1)
 	for _, c := range []struct {

@@ -123,8 +123,9 @@ func (g *Gateway) attempt(ctx context.Context, op *operation.Operation, d Delive
 }
 
 // Render makes a delivery's outbound anew, after the policy of today: for a
-// WebSocket session that takes up where another ended. A Refused error says that
-// it may not go any more, or that a correction took its place.
+// WebSocket session that takes up where another ended, whatever channel has joined it
+// since. A Refused error says that it may not go any more, or that a correction took its
+// place.
 func (g *Gateway) Render(ctx context.Context, id DeliveryID) (*Outbound, error) {
 	d, err := g.opt.Reads.Delivery(ctx, id)
 	if err != nil {
@@ -136,6 +137,11 @@ func (g *Gateway) Render(ctx context.Context, id DeliveryID) (*Outbound, error) 
 	}
 	if d.State == Withheld {
 		return nil, Errorf(Refused, d.Reason, "withheld: %s", d.Reason)
+	}
+	for at, ch := range g.channels(op, d.Participant) {
+		if ch.Kind == operation.WebSocket {
+			d.Channel, d.ChannelAt = ch.Kind, at
+		}
 	}
 	return g.render(ctx, op, *d)
 }
