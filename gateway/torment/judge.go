@@ -156,8 +156,21 @@ func (b *Book) Violations() []Violation {
 	return out
 }
 
-// judgeAnswers: one answer to each offer, of the kind that is due.
+// cancelled are the references of forms whose cancellation was accepted.
+func (b *Book) cancelled() map[string]bool {
+	out, accepted := map[string]bool{}, b.accepted()
+	for _, f := range b.forms {
+		if f.Cancels && accepted[f.Number] {
+			out[f.Replaces] = true
+		}
+	}
+	return out
+}
+
+// judgeAnswers: one answer to each offer, of the kind that is due. What comes after
+// the cancellation of a form that it would replace may be refused.
 func (b *Book) judgeAnswers() (out []Violation) {
+	cancelled := b.cancelled()
 	of := map[string]Form{}
 	for _, o := range b.offers {
 		of[o.sender+" "+o.id] = b.forms[o.number]
@@ -174,6 +187,9 @@ func (b *Book) judgeAnswers() (out []Violation) {
 			out = append(out, Violation{Doubled, fmt.Sprintf("%s has two answers to %s: %s and %s", a.To, a.Offer, first, a.Identity)})
 		}
 		identity[key] = a.Identity
+		if f.Fate == Relayed && !a.Accepted && !a.Held && cancelled[f.Replaces] {
+			continue
+		}
 		if a.Accepted != (f.Fate == Relayed) || a.Held && f.Fate != Held || f.Fate == Forged {
 			out = append(out, Violation{Misjudged, fmt.Sprintf("%s of %s: accepted %t, held %t", f.Reference, f.Sender, a.Accepted, a.Held)})
 		}

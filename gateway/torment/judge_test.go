@@ -102,6 +102,20 @@ func TestCorrectionThatALaterOneOvertookMayStayAway(t *testing.T) {
 	}
 }
 
+func TestACorrectionMayBeRefusedOfWhatIsCancelledAndOfNothingElse(t *testing.T) {
+	for _, cancels := range []bool{true, false} {
+		b := corrected("OP-1 8")
+		b.forms[8].Cancels = cancels
+		arrive(b, "PL", 8)
+		f := b.Next(func(int) Form { return Form{Reference: "LV-9", Sender: "LV", To: []string{"PL"}, Replaces: "LV-0"} })
+		b.Offered(f, f.Reference)
+		b.Answered(Answer{To: "LV", Offer: f.Reference, Identity: "answer to LV-9"})
+		if got := b.Violations(); cancels && len(got) > 0 || !cancels && (len(got) != 1 || got[0].Kind != Misjudged) {
+			t.Errorf("a correction is refused, the original cancelled %t: violations = %v", cancels, got)
+		}
+	}
+}
+
 func TestTheLastCorrectionMustCome(t *testing.T) {
 	for number, lost := range map[string]string{"OP-1 8": "LV-8", "OP-1 1": "LV-3"} { // after LV-3, and before it
 		b := corrected(number)
