@@ -125,7 +125,7 @@ func TestBounceOfPostfixComesBackToItsDelivery(t *testing.T) {
 	l.opt.SMTP.User = ""
 	l.start()
 	good, bad := outbound(), outbound()
-	bad.Channel.Address = "nobody@vid.example"
+	bad.Channel.Address, bad.ChannelAt = "nobody@vid.example", 1
 	for _, out := range []*gateway.Outbound{good, bad} {
 		if e, err := l.adapter.Send(t.Context(), out); err != nil || e.Outcome != gateway.Sent {
 			t.Fatalf("Send = %+v, %v; want sent", e, err)
@@ -138,8 +138,8 @@ func TestBounceOfPostfixComesBackToItsDelivery(t *testing.T) {
 			t.Errorf("report from %q; want the null sender", in.Envelope.From)
 		}
 		for out, action := range map[*gateway.Outbound]string{good: "relayed", bad: "failed"} {
-			id := string(out.Delivery)
-			if strings.Contains(in.Envelope.To[0], "+d-"+id) && bytes.Contains(in.Raw, []byte("Original-Envelope-Id: "+id)) && bytes.Contains(in.Raw, []byte("Action: "+action)) {
+			id, tag := string(out.Delivery), map[int]string{0: "@", 1: ".1@"}[out.ChannelAt]
+			if strings.Contains(in.Envelope.To[0], "+d-"+id+tag) && bytes.Contains(in.Raw, []byte("Original-Envelope-Id: "+id)) && bytes.Contains(in.Raw, []byte("Action: "+action)) {
 				reports++
 			}
 		}
