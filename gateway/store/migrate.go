@@ -37,7 +37,7 @@ func (s *Store) upToDate(ctx context.Context) error {
 	}
 	known := p.ListSources()
 	newest := known[len(known)-1].Version
-	for end := time.Now().Add(deadAfter + beatEvery); ; {
+	for began := int64(0); ; {
 		there, err := s.version(ctx)
 		switch {
 		case err != nil:
@@ -51,18 +51,25 @@ func (s *Store) upToDate(ctx context.Context) error {
 		case there == 0:
 			return s.migrate(ctx, p)
 		}
-		alone, release, err := s.alone(ctx)
+		now, err := s.clockOf(ctx, s.read())
+		if err != nil {
+			return err
+		}
+		if began == 0 {
+			began = now
+		}
+		alone, release, err := s.alone(ctx, now)
 		switch {
 		case err != nil:
 			return err
 		case alone:
 			return errors.Join(s.migrate(ctx, p), release())
-		case time.Now().After(end): // what died a moment ago would be dead by now
+		case now-began > (deadAfter + beatEvery).Milliseconds(): // what died a moment ago would be dead by now
 			return ErrServed
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w (%w)", ErrServed, ctx.Err())
+			return ctx.Err()
 		case <-time.After(beatEvery / 4):
 		}
 	}
@@ -77,7 +84,7 @@ func (s *Store) migrate(ctx context.Context, p *goose.Provider) error {
 
 // alone reports whether no gateway serves the record. On SQLite none can begin before
 // release is called.
-func (s *Store) alone(ctx context.Context) (alone bool, release func() error, err error) {
+func (s *Store) alone(ctx context.Context, now int64) (alone bool, release func() error, err error) {
 	nothing := func() error { return nil }
 	if s.lock != nil {
 		return true, nothing, nil
@@ -91,10 +98,6 @@ func (s *Store) alone(ctx context.Context) (alone bool, release func() error, er
 			return false, nothing, err
 		}
 		return true, lock.release, nil
-	}
-	now, err := s.clockOf(ctx, s.read())
-	if err != nil {
-		return false, nothing, err
 	}
 	var living int64
 	err = s.read().QueryRow(ctx, `SELECT count(*) FROM node WHERE beat > $1`, now-deadAfter.Milliseconds()).Scan(&living)
