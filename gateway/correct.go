@@ -72,9 +72,6 @@ func (h *handling) correct(sent *form.Form, f *Form, origin *Form) (*correction,
 // the form says by now: corrections name the original, and each goes on from the one
 // before it.
 func (h *handling) latest(origin *Form) (*Form, *form.Form, error) {
-	if origin.State != FormCorrected {
-		return origin, origin.Content.Boxes, nil
-	}
 	c, err := h.g.opt.Reads.Corrected(h.ctx, origin)
 	if errors.Is(err, ErrNotFound) {
 		return origin, origin.Content.Boxes, nil

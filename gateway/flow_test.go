@@ -650,6 +650,22 @@ func TestTwoCorrectionsInTheSameMomentBothStand(t *testing.T) {
 	f.gets("PL", "now Cigars and C5|C4: [240]|C5: [GRM]")
 }
 
+func TestCorrectionsOfAFormThatAPersonRefusedGoOnFromOneAnother(t *testing.T) {
+	f := newFlow(t)
+	held := f.submit("LV", seizure("QQ", "A9: [U]"), gateway.Held)
+	form, err := f.store.Form(t.Context(), held.Form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.store.RefuseForm(t.Context(), held.Form, "A. Invented", "asked LV", f.g.Declined(t.Context(), form)); err != nil {
+		t.Fatal(err)
+	}
+	f.submit("LV", "A1: [COR]\nA5: ["+held.Reference+"]\nA7: [PL]\nC4: [240]\n", gateway.Accepted)
+	f.submit("LV", "A1: [COR]\nA5: ["+held.Reference+"]\nA7: [PL]\nC2: [Cigars]\n", gateway.Accepted)
+	f.pass(0)
+	f.gets("PL", "now Cigars|C4: [240]")
+}
+
 func TestWhatIsCancelledIsNotCorrectedAnyMore(t *testing.T) {
 	f := newFlow(t)
 	r := f.submit("LV", seizure("PL"), gateway.Accepted)

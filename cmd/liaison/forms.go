@@ -326,7 +326,7 @@ type formsReleaseCmd struct {
 func (formsReleaseCmd) Help() string {
 	return "Example: liaison forms release LV-VID-2026-000017 --reason \"called LV, it is theirs\"\n" +
 		"Example: liaison forms release 01a20f72-16ec-75c8-ac3f-a59433d55cf7 --for LV --reason \"called LV, it is theirs\"\nTo see what waits, \"liaison forms list --held\".\n" +
-		"What is signed with a key that isn't confirmed goes as not proven; where the key is theirs, confirm it first (\"liaison keys confirm\")."
+		"What is signed with a key that isn't confirmed goes as not proven; where the key is theirs, confirm it first (\"liaison key confirm\")."
 }
 
 func (c formsReleaseCmd) Run(a *app) error {

@@ -19,7 +19,8 @@ type Decide = func(gateway.Ledger) (*gateway.Decision, error)
 var ErrNotWaiting = errors.New("it doesn't wait for this decision any more")
 
 // ReleaseForm accepts a held form. In what decide returns, an entry of Forms
-// with this form's id only adds deliveries, and says on what the form rests by now. who and reason go to the audit log.
+// with this form's id only adds deliveries, and says on what the form rests by now.
+// who and reason go to the audit log.
 func (s *Store) ReleaseForm(ctx context.Context, id gateway.FormID, who, reason string, decide Decide) error {
 	return s.settleForm(ctx, id, gateway.FormAccepted, "form released", who, reason, decide)
 }
