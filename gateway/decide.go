@@ -58,14 +58,19 @@ func (g *Gateway) recordOrBlame(ctx context.Context, in *Inbound, interrupted in
 	return receipt, nil
 }
 
+// overtakenMost is how often in a row an inbound is decided anew because another came
+// first; what is overtaken more often is offered again.
+const overtakenMost = 10
+
 // record decides an inbound and records that.
 func (g *Gateway) record(ctx context.Context, in *Inbound, interrupted int) (receipt *Receipt, err error) {
-	for {
+	for range overtakenMost {
 		receipt, err = g.recordOnce(ctx, in, interrupted)
 		if !errors.Is(err, errOvertaken) {
-			return receipt, err
+			break
 		}
 	}
+	return receipt, err
 }
 
 func (g *Gateway) recordOnce(ctx context.Context, in *Inbound, interrupted int) (*Receipt, error) {
